@@ -1,0 +1,46 @@
+# Each target builds the virtual environment it needs; on a fresh Debian 12 nothing else is run by hand.
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format bench lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements.lock packaging/debian.sh
+	packaging/debian.sh
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## a relay and a failing step on loopback; log in with the printed ssh line
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)  ## every test
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)  ## format, lint, types, shell scripts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	shellcheck packaging/*.sh .ci/run
+
+format: $(READY)  ## rewrite the sources in the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
+	$(BIN)/python bench/run.py
+
+lock: $(READY)  ## renew requirements.lock from pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --extra relay --extra dev \
+		--output-file requirements.lock pyproject.toml
+
+clean:  ## remove all that was built
+	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The agent: wraps a build step, and lets its author in where it failed."""
