@@ -1,0 +1,61 @@
+"""The messages between the keeper and the session process.
+
+They share one `SOCK_SEQPACKET` socket pair: one packet is one message, words of ASCII separated by one
+blank, at most `LIMIT` bytes. This docstring is the contract that every keeper is held to.
+
+| message | from → to | meaning |
+| --- | --- | --- |
+| `ready` | session → keeper | asleep, in a session of its own: the step may start |
+| `step PID` | step → session | sent by the step's own process just before its `exec`; PID as the keeper sees it |
+| `open REASON STATUS MS` | keeper → session | open a session. REASON `failed`; STATUS the step's; MS since its start |
+| `verdict STATUS` | session → keeper | end the hold; STATUS `-`: the step's own |
+| `goodbye REASON` | keeper → session | the hold ends, REASON an end of `agent/session/lifecycle.py`; leave within 2 s |
+
+STATUS is an exit code 0…255, or `-N` for a death by signal N, as in `subprocess`.
+An end of file on the session process' side without `goodbye` means that the keeper was killed.
+An end of file on the keeper's side means that the session process is gone; `waitpid` says how.
+"""
+
+import _socket
+
+LIMIT = 512
+"""Bytes in a message: more than any of ours has, few enough for a buffer on a C stack."""
+
+
+class Link:
+    """One end of the socket pair. Blocking: both sides `poll` before they receive."""
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, sock: _socket.socket) -> None:
+        self._socket = sock
+
+    def fileno(self) -> int:
+        """The descriptor, for `poll`."""
+        return self._socket.fileno()
+
+    def send(self, *words: str) -> bool:
+        """Send one message; False if the other end is gone."""
+        try:
+            self._socket.send(" ".join(words).encode("ascii"), _socket.MSG_NOSIGNAL)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def receive(self) -> tuple[str, ...] | None:
+        """Receive one message as its words; None if the other end is gone."""
+        try:
+            packet = self._socket.recv(LIMIT)
+        except ConnectionResetError:
+            return None
+        return tuple(packet.decode("ascii", "replace").split(" ")) if packet else None
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()
+
+
+def pair() -> tuple[Link, Link]:
+    """Make a link: the keeper's end and the session process' end, both close-on-exec."""
+    keeper, session = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    return Link(keeper), Link(session)

@@ -1,0 +1,1 @@
+"""The session process: asleep until a session opens, then everything that people use."""

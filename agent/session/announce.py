@@ -1,0 +1,46 @@
+"""Gathers what the "Wait for SSH" section says."""
+
+import os
+import socket
+import time
+
+import asyncssh
+
+from agent.session.asleep import Opened
+from agent.session.place import MARKS, runner
+from agent.session.section import Announcement, Direct, Relayed, connect_line, outcome
+
+
+def announcement(
+    step: str,
+    opened: Opened,
+    way: Direct | Relayed,
+    session: str,
+    program: str,
+    host_key: asyncssh.SSHKey,
+    timeout: float,
+    ends_at: float,
+) -> Announcement:
+    """Return the section's content; `ends_at` in seconds since the epoch."""
+    return Announcement(
+        step=step,
+        outcome=outcome(opened.status),
+        elapsed=opened.elapsed_ms / 1000,
+        way=way,
+        session=session,
+        connect=_connect_line(program, session) if isinstance(way, Direct) else "",
+        fingerprint=f"ED25519 {host_key.get_fingerprint()}",
+        timeout=timeout,
+        ends_at=time.strftime("%H:%M:%S UTC", time.gmtime(ends_at)),
+    )
+
+
+def _connect_line(program: str, session: str) -> str:
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            mountinfo = mounts.read()
+    except OSError:
+        mountinfo = ""
+    marked = any(os.path.exists(name) for name in MARKS)
+    found = runner(mountinfo, os.environ, socket.gethostname(), os.getuid(), marked=marked)
+    return connect_line(found, program, session) if found else ""

@@ -1,0 +1,113 @@
+"""The lines that a session writes into the build log: pure text."""
+
+import shlex
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+RULE = "=" * 12
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """How a session is reached through a relay."""
+
+    account: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """How a session is reached without one."""
+
+    host: str
+    port: int
+    needs_key: bool
+
+
+def command_line(way: Relayed | Direct, session: str) -> str:
+    """Return the ssh command, without a line end."""
+    if isinstance(way, Relayed):
+        port = f"-p {way.port} " if way.port != 22 else ""
+        return f"ssh {port}TOKEN:{way.account}:{session}@{way.host}"
+    return f"ssh -p {way.port} {session}@{way.host}"
+
+
+def connect_line(runner: Sequence[str], agent: str, session: str) -> str:
+    """Return the ssh command that needs no network: `runner` starts a command in this container."""
+    return f'ssh -o ProxyCommand="{shlex.join([*runner, agent, "connect"])}" {session}'
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: `0.4 s`, `12 s`, `3 min 5 s`, `1 h 30 min`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def outcome(status: int) -> str:
+    """Return how a step ended: `exit code 2`, or `signal 9 (SIGKILL)` for -9."""
+    if status >= 0:
+        return f"exit code {status}"
+    try:
+        return f"signal {-status} ({signal.Signals(-status).name})"
+    except ValueError:  # the real-time signals between the first and the last have no names
+        return f"signal {-status}"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """All that the section says."""
+
+    step: str
+    """The step's name, or empty."""
+    outcome: str
+    elapsed: float
+    """Seconds from the step's start to its end."""
+    way: Relayed | Direct
+    session: str
+    connect: str
+    """The line for the container's own host, or empty."""
+    fingerprint: str
+    """The host key's, as ssh shows it."""
+    timeout: float
+    """Seconds until the session ends by itself."""
+    ends_at: str
+    """The same as a time of day."""
+
+
+def section(say: Announcement) -> list[str]:
+    """Return the "Wait for SSH" section, a line an item; each command stands alone on its line."""
+    step = f"step {say.step!r}" if say.step else "the step"
+    lines = [
+        f"{RULE} Wait for SSH {RULE}",
+        f"holdfast: {step} failed with {say.outcome} after {duration(say.elapsed)}; its container is kept.",
+    ]
+    if isinstance(say.way, Relayed):
+        lines += [
+            "holdfast: to log in, put your token (with permission execute) in place of TOKEN:",
+            command_line(say.way, say.session),
+            "holdfast: the relay authenticates you and sees what passes; scp, sftp and rsync want + for :",
+        ]
+    else:
+        if say.connect:
+            lines += ["holdfast: to log in from the machine that runs this container:", say.connect]
+        lines += [
+            "holdfast: to log in from inside it:"
+            if say.connect
+            else "holdfast: to log in from this machine:",
+            command_line(say.way, say.session),
+            "holdfast: with one of the authorised keys"
+            if say.way.needs_key
+            else "holdfast: the session id in it is the secret",
+        ]
+    return [
+        *lines,
+        f"holdfast: host key {say.fingerprint}",
+        f"holdfast: ends after {duration(say.timeout)}, at {say.ends_at}; sooner when the build is aborted,",
+        "holdfast: or by `agent resume` in the session (--pass, --fail: with another exit code)",
+    ]

@@ -1,0 +1,78 @@
+"""The table: every pair is known to be possible or impossible, and the reason of an end never changes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.session.errors import LifecycleError
+from agent.session.lifecycle import Action, End, Event, Lifecycle, State
+
+ASK = (Action.REPORT, Action.VERDICT)
+
+
+def history(*events: Event) -> tuple[Lifecycle, list[tuple[Action, ...]]]:
+    life = Lifecycle()
+    return life, [life.handle(event) for event in events]
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "last"),
+    [
+        ([Event.REACHABLE], State.WAITING, (Action.ANNOUNCE,)),
+        ([Event.REACHABLE, Event.LOGIN], State.ATTACHED, ()),
+        ([Event.REACHABLE, Event.LOGIN, Event.LOGIN], State.ATTACHED, ()),
+        ([Event.REACHABLE, Event.LOGIN, Event.LAST_LOGOUT], State.WAITING, ()),
+        ([Event.REACHABLE, Event.LOGIN, Event.REACHABLE], State.ATTACHED, ()),
+        ([Event.LOGIN, Event.REACHABLE], State.WAITING, (Action.ANNOUNCE,)),
+        ([Event.REACHABLE, Event.HEARTBEAT], State.WAITING, (Action.HEARTBEAT,)),
+        ([Event.HEARTBEAT], State.CONNECTING, (Action.HEARTBEAT,)),
+        ([Event.UNREACHABLE], State.ENDING, ASK),
+        ([Event.REACHABLE, Event.TIMEOUT], State.ENDING, ASK),
+        ([Event.REACHABLE, Event.LOGIN, Event.RESUMED], State.ENDING, ASK),
+        ([Event.REACHABLE, Event.RELAY_ABORT], State.ENDING, ASK),
+        ([Event.GOODBYE], State.ENDING, (Action.REPORT,)),
+    ],
+)
+def test_history(events: list[Event], state: State, last: tuple[Action, ...]) -> None:
+    life, actions = history(*events)
+    assert life.state is state
+    assert actions[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("event", "end"),
+    [
+        (Event.TIMEOUT, End.TIMEOUT),
+        (Event.RESUMED, End.RESUMED),
+        (Event.RELAY_ABORT, End.ABORTED),
+        (Event.GOODBYE, End.ABORTED),
+        (Event.UNREACHABLE, End.RELAY_UNREACHABLE),
+    ],
+)
+def test_each_end_has_its_name(event: Event, end: End) -> None:
+    life, _ = history(event)
+    assert life.end is end
+
+
+@pytest.mark.parametrize(
+    "events", [[Event.REACHABLE, Event.LAST_LOGOUT], [Event.REACHABLE, Event.UNREACHABLE]]
+)
+def test_the_impossible_raises_and_names_the_pair(events: list[Event]) -> None:
+    life, _ = history(*events[:-1])
+    with pytest.raises(LifecycleError, match=f"{events[-1].value} cannot happen while {life.state.value}"):
+        life.handle(events[-1])
+
+
+@given(st.lists(st.sampled_from(Event), max_size=30))
+def test_an_end_is_final_and_asked_for_once(events: list[Event]) -> None:
+    life, asked, end = Lifecycle(), 0, None
+    for event in events:
+        try:
+            actions = life.handle(event)
+        except LifecycleError:
+            continue
+        asked += Action.VERDICT in actions
+        assert end is None or life.end is end
+        end = life.end
+    assert asked <= 1
+    assert (life.state is State.ENDING) == (end is not None)

@@ -1,0 +1,90 @@
+"""The lines of the build log."""
+
+import dataclasses
+
+import pytest
+
+from agent.session.section import (
+    Announcement,
+    Direct,
+    Relayed,
+    command_line,
+    connect_line,
+    duration,
+    outcome,
+    section,
+)
+
+SESSION = "abcdefghjkmnpqrstuvwxyz23"
+RELAYED = Announcement(
+    step="unit tests",
+    outcome="exit code 2",
+    elapsed=75.2,
+    way=Relayed("acme", "relay.example.com", 22),
+    session=SESSION,
+    connect="",
+    fingerprint="ED25519 SHA256:abc",
+    timeout=3600,
+    ends_at="12:00:00 UTC",
+)
+
+
+@pytest.mark.parametrize(
+    ("way", "command"),
+    [
+        (Relayed("acme", "relay.example.com", 22), f"ssh TOKEN:acme:{SESSION}@relay.example.com"),
+        (Relayed("acme", "127.0.0.1", 2222), f"ssh -p 2222 TOKEN:acme:{SESSION}@127.0.0.1"),
+        (Direct("127.0.0.1", 40001, needs_key=False), f"ssh -p 40001 {SESSION}@127.0.0.1"),
+    ],
+)
+def test_the_command_stands_alone_on_its_line(way: Relayed | Direct, command: str) -> None:
+    assert command_line(way, SESSION) == command
+    assert command in section(dataclasses.replace(RELAYED, way=way))
+
+
+def test_the_section_says_what_failed_how_to_log_in_and_when_it_ends() -> None:
+    text = "\n".join(section(RELAYED))
+    for fact in (
+        "Wait for SSH",
+        "'unit tests'",
+        "exit code 2",
+        "1 min 15 s",
+        "TOKEN",
+        "SHA256:abc",
+        "1 h",
+        "12:00:00 UTC",
+        "agent resume",
+    ):
+        assert fact in text
+
+
+def test_in_a_container_the_line_for_its_host_comes_first() -> None:
+    way = Direct("127.0.0.1", 40001, needs_key=False)
+    line = connect_line(["docker", "exec", "-i", "-u", "0", "0123456789ab"], "/addon/agent", SESSION)
+    assert line == f'ssh -o ProxyCommand="docker exec -i -u 0 0123456789ab /addon/agent connect" {SESSION}'
+    lines = section(dataclasses.replace(RELAYED, way=way, connect=line))
+    assert lines.index(line) < lines.index(command_line(way, SESSION))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (0.44, "0.4 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (185, "3 min 5 s"),
+        (3600, "1 h"),
+        (5400, "1 h 30 min"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(0, "exit code 0"), (255, "exit code 255"), (-9, "signal 9 (SIGKILL)"), (-40, "signal 40")],
+)
+def test_outcome(status: int, text: str) -> None:
+    assert outcome(status) == text

@@ -1,0 +1,66 @@
+"""What both ends ask of asyncssh beyond its public options.
+
+asyncssh is pinned to one release; the attributes used here, and those of `relay/passthrough.py`, are all that
+we know of its inside, and `tests/tunnel/test_tuning.py` fails when they change.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import asyncssh
+from asyncssh.constants import MSG_IGNORE
+
+ENCRYPTION = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""Ciphers that we offer. The client's order wins, and OpenSSH before 9.9 puts chacha20-poly1305 and AES-CTR
+first, which cost Python up to half the throughput: so they are not offered. GCM is known to OpenSSH since
+6.2, PuTTY 0.81, libssh2 1.11, Paramiko 3.5."""
+
+KEY_EXCHANGE = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
+"""Key exchanges, fastest first: a login pays for one, through a relay for two."""
+
+SSH_OPTIONS: dict[str, Any] = {
+    "encryption_algs": ENCRYPTION,
+    "kex_algs": KEY_EXCHANGE,
+    "compression_algs": None,
+    "keepalive_interval": 0,  # the tunnel, or TCP, notices a dead peer
+}
+"""Options for `asyncssh.listen` and `asyncssh.connect` on both ends."""
+
+Connection = asyncssh.SSHServerConnection | asyncssh.SSHClientConnection
+
+
+def skip_ignores(connection: Connection) -> None:
+    """Stop sending SSH_MSG_IGNORE before each packet.
+
+    asyncssh does so against an attack on CBC ciphers (RFC 4251 §9.3.1), which we do not offer; it doubles the
+    number of packets.
+    """
+    send_packet = connection.send_packet
+
+    def send_unless_ignore(pkttype: int, *args: bytes, handler: Any = None) -> None:
+        if pkttype != MSG_IGNORE:
+            send_packet(pkttype, *args, handler=handler)
+
+    connection.send_packet = send_unless_ignore  # type: ignore[method-assign]
+
+
+def when_congested(connection: Connection, callback: Callable[[bool], None]) -> None:
+    """Call back with True when the peer's transport takes no more, and with False when it does again.
+
+    asyncssh ignores its transport's wish to pause, so that a peer that does not read, but claims windows
+    of 4 GiB, would make it buffer all of that.
+    """
+    connection.pause_writing = partial(callback, True)  # type: ignore[method-assign]
+    connection.resume_writing = partial(callback, False)  # type: ignore[method-assign]
+
+
+def channel_count(connection: Connection) -> int:
+    """Return how many channels are open on a connection, those of forwardings among them."""
+    return len(connection._channels)  # noqa: SLF001  (see the module's docstring)
+
+
+def silence() -> None:
+    """Keep asyncssh from logging: its records hold user names, in which we carry tokens."""
+    asyncssh.set_log_level("CRITICAL")
+    asyncssh.set_sftp_log_level("CRITICAL")
