@@ -6,12 +6,14 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | message | from → to | meaning |
 | --- | --- | --- |
 | `ready` | session → keeper | asleep, in a session of its own: the step may start |
-| `step PID` | step → session | sent by the step's own process just before its `exec`; PID as the keeper sees it |
-| `open REASON STATUS MS` | keeper → session | open a session. REASON `failed`; STATUS the step's; MS since its start |
+| `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
+| `open REASON STATUS MS` | keeper → session | open a session: REASON `failed`, STATUS, MS since the start |
+| `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |
 | `verdict STATUS` | session → keeper | end the hold; STATUS `-`: the step's own |
-| `goodbye REASON` | keeper → session | the hold ends, REASON an end of `agent/session/lifecycle.py`; leave within 2 s |
+| `goodbye REASON` | keeper → session | the hold ends: by what, or `-` after a `verdict`; leave within 2 s |
 
 STATUS is an exit code 0…255, or `-N` for a death by signal N, as in `subprocess`.
+`step` comes from the keeper where a session process was forked anew for a step that has ended.
 An end of file on the session process' side without `goodbye` means that the keeper was killed.
 An end of file on the keeper's side means that the session process is gone; `waitpid` says how.
 """

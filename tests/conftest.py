@@ -1,5 +1,6 @@
 """What every test is held to: it leaves no process and no descriptor behind."""
 
+import contextlib
 import gc
 import os
 from collections.abc import Iterator
@@ -19,10 +20,11 @@ def _descriptors() -> dict[int, str]:
 
 
 def _children() -> dict[int, str]:
-    return {
-        child.pid: " ".join(child.cmdline()) or child.status()
-        for child in psutil.Process().children(recursive=True)
-    }
+    found = {}
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[child.pid] = child.name()
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -160,7 +160,7 @@ async def test_noise_before_ssh_ends_the_connection_and_nothing_else(serve) -> N
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\n\r\n")
         async with asyncio.timeout(10):
-            assert (await reader.read()).startswith(b"SSH-2.0-Holdfast")
+            assert (await reader.read()).startswith(b"SSH-2.0-OpenSSH_Holdfast")
         writer.close()
         async with client(port) as connection:
             assert (await connection.run("echo fine")).stdout == "fine\n"

@@ -1,0 +1,87 @@
+"""The command `agent`: which of its parts runs."""
+
+import os
+import sys
+
+HELP = """\
+usage: agent run [OPTIONS] -- COMMAND [ARG...]
+       agent run [OPTIONS] --shell sh|bash (-c TEXT | FILE) [ARG...]
+       agent status [--json]
+       agent resume [--pass | --fail [CODE]]
+       agent connect
+       agent --version | --help
+
+  run      run a build step; if it fails, keep it where it is and let its author in by ssh
+  status   show the session that this container is held for
+  resume   end the hold: with the step's own code, with 0, or with CODE (1)
+  connect  join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
+
+`agent run --help` lists the options.
+"""
+
+COMMANDS = ("run", "status", "resume", "connect", "help")
+
+USAGE_EXIT = 2
+
+
+def main() -> int:
+    """Run the command line in `sys.argv` and return the exit code; `run` ends as the step does."""
+    forget_foreign_modules()
+    from agent.errors import UsageError  # noqa: PLC0415  (only now is it sure to be ours)
+
+    try:
+        return _dispatch(sys.argv[1:])
+    except UsageError as error:
+        sys.stderr.write(f"agent: {' '.join(str(error).splitlines())}\n")
+        return USAGE_EXIT
+
+
+def forget_foreign_modules() -> None:
+    """Drop the build's PYTHONPATH and our script's directory: a `socket.py` there must not become ours.
+
+    Where our own package lies in one of them, it stays, but behind the standard library.
+    """
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    foreign = {os.path.abspath(entry) for entry in (*entries, os.path.dirname(sys.argv[0]))}
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in foreign]
+    if home in foreign:
+        sys.path.append(home)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    match arguments:
+        case ["run", "--help" | "-h"]:
+            from agent.options import describe  # noqa: PLC0415  (each command loads what it needs)
+
+            return _print(describe())
+        case ["run", *rest]:
+            from agent.keeper.run import main as run  # noqa: PLC0415
+
+            return run(rest)
+        case ["status" | "resume" | "connect" as command, *rest]:
+            from agent.session.client import main as ask  # noqa: PLC0415
+
+            return ask(command, rest)
+        case ["help" | "--help" | "-h", *_]:
+            return _print(HELP)
+        case ["--version"]:
+            from importlib.metadata import version  # noqa: PLC0415
+
+            return _print(f"holdfast agent {version('holdfast')}\n")
+    return _refuse(arguments)
+
+
+def _refuse(arguments: list[str]) -> int:
+    from agent.errors import UsageError  # noqa: PLC0415
+    from agent.options import nearest  # noqa: PLC0415
+
+    if not arguments:
+        raise UsageError("a command is missing: see agent --help")
+    word = arguments[0]
+    raise UsageError(f"unknown command {word}{nearest(word, COMMANDS)}: see agent --help")
+
+
+def _print(text: str) -> int:
+    sys.stdout.write(text)
+    return 0

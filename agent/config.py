@@ -1,0 +1,217 @@
+"""The frozen result of reading the command line: what one `agent run` is to do."""
+
+import errno
+import os
+import stat
+
+from agent import values
+from agent.errors import UsageError
+from agent.options import OPTIONS, Line, take_apart
+
+TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
+if TYPE_CHECKING:
+    from typing import Any
+
+SECRETS = ("HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE")
+"""Never in the environment of anything that the agent starts."""
+
+FILE_LIMIT = 1024 * 1024
+"""Bytes of a file that is read: the wrong name must not load a disk image."""
+
+DEFAULT_MAX_TIMEOUT = 4 * 3600
+"""Seconds to which a hold may be extended where nothing is said: half a working day."""
+
+_OFF = ("0", "false")
+
+
+# No dataclass: importing `dataclasses` costs the keeper 6 ms and 2 MiB, and it starts with every step.
+class Config:
+    """What one `agent run` is to do; made once, by `read`.
+
+    | field | value |
+    | --- | --- |
+    | `relay` | URL, `ws://…` or `wss://…`; None: direct mode |
+    | `token` | the agent's token for the relay, None without; never in a repr |
+    | `ca_file` | path of a PEM file that was readable at the start; None: the system's |
+    | `listen` | host and port of direct mode; port 0: any |
+    | `when` | `failure` or `never` |
+    | `timeout`, `max_timeout`, `connect_timeout`, `heartbeat` | seconds; `timeout` ≤ `max_timeout` |
+    | `authorized_keys` | the text of the file, as OpenSSH writes it; None: no keys were given |
+    | `account`, `build`, `step`, `node`, `url` | labels, printable, at most 256 characters; `""` without |
+    | `shell` | `sh` or `bash`; None: `command` is run as it is |
+    | `text` | the script of `-c`; None: `command` begins with the script's file |
+    | `command` | what follows: the arguments of the script, the file and its own, or the command line |
+    | `environment` | the step's: as it arrived, decoded by `os.fsdecode`, without our secrets |
+    """
+
+    __slots__ = (
+        "account",
+        "authorized_keys",
+        "build",
+        "ca_file",
+        "command",
+        "connect_timeout",
+        "environment",
+        "heartbeat",
+        "listen",
+        "max_timeout",
+        "node",
+        "relay",
+        "shell",
+        "step",
+        "text",
+        "timeout",
+        "token",
+        "url",
+        "when",
+    )
+
+    relay: str | None
+    token: str | None
+    ca_file: str | None
+    listen: tuple[str, int]
+    when: str
+    timeout: int
+    max_timeout: int
+    connect_timeout: int
+    heartbeat: int
+    authorized_keys: str | None
+    account: str
+    build: str
+    step: str
+    node: str
+    url: str
+    shell: str | None
+    text: str | None
+    command: tuple[str, ...]
+    environment: dict[str, str]
+
+    def __init__(self, **fields: object) -> None:
+        for name in self.__slots__:
+            object.__setattr__(self, name, fields.pop(name))
+        if fields:
+            raise TypeError(f"no such field: {', '.join(fields)}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name}: a configuration is frozen")
+
+    def __repr__(self) -> str:
+        # Neither the token nor what may hold others: the environment, a script's text, keys.
+        hidden = ("authorized_keys", "environment", "text", "token")
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__slots__ if name not in hidden)
+        return f"Config({', '.join(shown)})"
+
+
+def read(arguments: list[str], environment: dict[str, str]) -> Config:
+    """Make the configuration from what follows `agent run`; UsageError names what is wrong and the way out.
+
+    With debugging off no file is read: then the agent must not be why a step does not start.
+    """
+    line = take_apart(arguments)
+    fields: dict[str, Any] = {option.field: option.read(line.given, environment) for option in OPTIONS}
+    if environment.get("HOLDFAST_DEBUG", "").lower() in _OFF:
+        fields["when"] = "never"
+    if line.text is None and not line.command:
+        raise UsageError(_nothing_to_run(fields["shell"]))
+    fields["max_timeout"] = _max_timeout(fields["timeout"], fields["max_timeout"])
+    fields["token"] = None
+    token_file = fields.pop("token_file")
+    if fields["when"] != "never":
+        fields["token"] = _token(line, token_file, environment)
+        fields["ca_file"] = _certificates(fields["ca_file"], environment)
+        fields["authorized_keys"] = _authorized_keys(fields["authorized_keys"])
+        _check_exposure(fields["relay"], fields["listen"][0], fields["authorized_keys"])
+        if fields["shell"] and line.text is None:
+            _check_readable(f"script {line.command[0]}", line.command[0])
+    return Config(
+        **fields,
+        text=line.text,
+        command=line.command,
+        environment={name: value for name, value in environment.items() if name not in SECRETS},
+    )
+
+
+def _nothing_to_run(shell: str | None) -> str:
+    if shell:
+        return f"nothing to run: give --shell {shell} a FILE, or -c TEXT"
+    return "nothing to run: give a command, agent run [OPTIONS] -- COMMAND [ARG...]"
+
+
+def _max_timeout(timeout: int, longest: int | None) -> int:
+    if longest is None:
+        return max(timeout, DEFAULT_MAX_TIMEOUT)
+    if timeout > longest:
+        raise UsageError(
+            f"--timeout: {timeout} s is above --max-timeout, {longest} s: lower it, or raise that"
+        )
+    return longest
+
+
+def _token(line: Line, file: str | None, environment: dict[str, str]) -> str | None:
+    """Take the token: from the option's file, the variable, or the file that a variable names."""
+    direct = environment.get("HOLDFAST_TOKEN")
+    if "--token-file" in line.given or not direct:
+        if file is None:
+            return None
+        source, text = f"token file {file}", _contents(f"token file {file}", file)
+    else:
+        source, text = "HOLDFAST_TOKEN", direct
+    try:
+        return values.token(text)
+    except ValueError as error:
+        raise UsageError(f"{source}: {error}") from None
+
+
+def _certificates(file: str | None, environment: dict[str, str]) -> str | None:
+    """Check that the file can be read; SSL_CERT_FILE is everybody's and may be stale, which is no error."""
+    if file is None:
+        return None
+    try:
+        _check_readable(f"CA file {file}", file)
+    except UsageError:
+        if file == environment.get("SSL_CERT_FILE"):
+            return None
+        raise
+    return file
+
+
+def _authorized_keys(file: str | None) -> str | None:
+    if file is None:
+        return None
+    text = _contents(f"authorized keys {file}", file)
+    if not any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
+        raise UsageError(f"authorized keys {file}: holds no key: put one public key on each line")
+    return text
+
+
+def _check_exposure(relay: str | None, host: str, keys: str | None) -> None:
+    if relay is None and keys is None and not values.is_loopback(host):
+        raise UsageError(f"--listen: {host} can be reached from outside: give --authorized-keys FILE as well")
+
+
+def _contents(what: str, file: str) -> str:
+    """Read a text file of at most `FILE_LIMIT` bytes."""
+    try:
+        with open(file, "rb") as stream:
+            data = stream.read(FILE_LIMIT + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(what, error) from None
+    if len(data) > FILE_LIMIT:
+        raise UsageError(f"{what}: is longer than {FILE_LIMIT} bytes: is it the right file?")
+    return data.decode("utf-8", "replace")
+
+
+def _check_readable(what: str, file: str) -> None:
+    """Look without opening: a script may be a pipe (`<(...)`), which can be read only once."""
+    try:
+        if stat.S_ISDIR(os.stat(file).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(file, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except (OSError, ValueError) as error:
+        raise _unreadable(what, error) from None
+
+
+def _unreadable(what: str, error: Exception) -> UsageError:
+    reason = error.strerror if isinstance(error, OSError) else error
+    return UsageError(f"{what}: {reason}: check the name and the rights")

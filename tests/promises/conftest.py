@@ -1,0 +1,215 @@
+"""Real agents as real processes: started, read from, and looked for when the test is over."""
+
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+import uuid
+
+import pytest
+
+AGENT = os.path.join(os.path.dirname(sys.executable), "agent")
+MARK = "HOLDFAST_TEST_RUN"
+"""In the environment of all that a test starts: so what it left behind is found."""
+USER = "12345"
+"""An id that has no passwd entry, as containers like it."""
+PATIENCE = 20
+"""Seconds that anything may take on a machine that does much else."""
+
+
+class Launched:
+    """A process with its output in one pipe, or on a terminal of its own."""
+
+    def __init__(self, argv, *, tty=False, env=None, preexec=None, **options):
+        self.seen = b""
+        if tty:
+            self._read, slave = os.openpty()
+            self._write = self._read
+            settings = termios.tcgetattr(slave)
+            settings[3] &= ~termios.ECHO
+            termios.tcsetattr(slave, termios.TCSANOW, settings)
+        else:
+            stdin, self._write = os.pipe()
+            self._read, slave = os.pipe()
+
+        def prepare():
+            if tty:
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            if preexec:
+                preexec()
+
+        self.process = subprocess.Popen(
+            argv,
+            stdin=slave if tty else stdin,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=prepare,  # noqa: PLW1509  (a test's process has one thread)
+            env={**os.environ, **(env or {})},
+            **options,
+        )
+        self.pid = self.process.pid
+        os.close(slave)
+        if not tty:
+            os.close(stdin)
+
+    def until(self, text, seconds=PATIENCE):
+        """Read on until `text` was seen; return all that was."""
+        wanted = text.encode()
+        deadline = time.monotonic() + seconds
+        while wanted not in self.seen:
+            assert self._more(deadline), f"no {text!r} in {self.seen!r}"
+        return self.seen.decode(errors="replace")
+
+    def rest(self, seconds=PATIENCE):
+        """Read to the end of the output; return all of it."""
+        deadline = time.monotonic() + seconds
+        while self._more(deadline):
+            pass
+        return self.seen.decode(errors="replace")
+
+    def _more(self, deadline):
+        ready, _, _ = select.select([self._read], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"nothing more came after {self.seen!r}"
+        try:
+            data = os.read(self._read, 65536)
+        except OSError:  # EIO: the terminal's last process is gone
+            data = b""
+        self.seen += data
+        return bool(data)
+
+    def type(self, data):
+        os.write(self._write, data)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait(self, seconds=PATIENCE):
+        return self.process.wait(seconds)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for descriptor in {self._read, self._write}:
+            os.close(descriptor)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(monkeypatch):
+    """Fail if a process that the test started is still there 2 s after it is over."""
+    monkeypatch.setenv(MARK, name := uuid.uuid4().hex)
+    monkeypatch.delenv(
+        "PYTHONDONTWRITEBYTECODE", raising=False
+    )  # compiling at each start would take most of the time
+    for variable in [
+        variable for variable in os.environ if variable.startswith("HOLDFAST_") and variable != MARK
+    ]:
+        monkeypatch.delenv(variable)
+    yield
+    left = _ends(_marked(name), 2)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left, f"left behind: {left}"
+
+
+@pytest.fixture
+def launch(nothing_left):
+    """Start a command line; `agent run` in front of it if it begins with an option or `--`."""
+    launched = []
+
+    def start(*argv, **options):
+        words = [AGENT, "run", *argv] if argv[0].startswith("-") else list(argv)
+        launched.append(Launched(words, **options))
+        return launched[-1]
+
+    yield start
+    for each in launched:
+        each.close()
+
+
+@pytest.fixture
+def agent():
+    """The command as it is installed beside this interpreter."""
+    return AGENT
+
+
+@pytest.fixture
+def as_user(tmp_path):
+    """The words that run the agent as an ordinary user, who may be unable to reach our interpreter."""
+    if os.getuid() != 0:
+        return [AGENT]
+    repository = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    driver = (
+        f"import sys; sys.path[:0] = {[packages, repository]}; from agent.cli import main; sys.exit(main())"
+    )
+    user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"]
+    interpreter = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    words = [*user, interpreter, "-c", driver]
+    if subprocess.run([*words, "--help"], cwd="/", capture_output=True, check=False).returncode != 0:
+        pytest.skip("no other user can reach this repository and an interpreter of its version")
+    return words
+
+
+@pytest.fixture
+def ends():
+    """Wait until processes have ended; returns those that have not."""
+    return _ends
+
+
+@pytest.fixture
+def children():
+    """The living children of a process, by pid."""
+    return _children
+
+
+@pytest.fixture
+def session_process():
+    """The pid of a keeper's session process: the one child that runs the keeper's own program."""
+
+    def find(keeper):
+        (pid,) = (
+            pid
+            for pid in _children(keeper)
+            if _text(f"/proc/{pid}/cmdline") == _text(f"/proc/{keeper}/cmdline")
+        )
+        return pid
+
+    return find
+
+
+def _ends(pids, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
+    return [pid for pid in pids if not _ended(pid, deadline)]
+
+
+def _ended(pid, deadline):
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(descriptor):
+        return bool(select.select([descriptor], [], [], max(0, deadline - time.monotonic()))[0])
+
+
+def _children(pid):
+    return [int(word) for word in _text(f"/proc/{pid}/task/{pid}/children").split()]
+
+
+def _marked(name):
+    wanted = f"{MARK}={name}"
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [pid for pid in pids if pid != os.getpid() and wanted in _text(f"/proc/{pid}/environ")]
+
+
+def _text(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,28 @@
+"""Where no process can be forked, the step comes first, and its result stays its own."""
+
+import os
+import signal
+
+import pytest
+
+LINE = "holdfast: no session: out of processes or memory; the step's own result stands"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_agent_becomes_the_step(launch, as_user, processes):
+    """With room for one process there is no session process, with room for two no other for the step."""
+    limit = ["prlimit", f"--nproc={processes}"]
+    run = launch(*limit, *as_user, "run", "--", "sh", "-c", "echo $$; exit 5", cwd="/")
+    assert run.wait() == 5
+    assert run.rest() == f"{run.pid}\n"
+
+
+def test_no_session_can_be_forked_anew(launch, as_user, session_process):
+    """A session process that died asleep, and no room for another at the failure."""
+    script = "prlimit --pid $PPID --nproc=1; echo ready; read -r _; exit 5"
+    run = launch(*as_user, "run", "--", "sh", "-c", script, cwd="/")
+    run.until("ready")
+    os.kill(session_process(run.pid), signal.SIGKILL)
+    run.type(b"\n")
+    assert run.wait() == 5
+    assert LINE in run.rest()
