@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncssh
 from asyncssh.constants import MSG_IGNORE
+from asyncssh.packet import SSHPacket
 
 ENCRYPTION = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """Ciphers that we offer. The client's order wins, and OpenSSH before 9.9 puts chacha20-poly1305 and AES-CTR
@@ -18,6 +19,10 @@ first, which cost Python up to half the throughput: so they are not offered. GCM
 
 KEY_EXCHANGE = ("curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256")
 """Key exchanges, fastest first: a login pays for one, through a relay for two."""
+
+SERVER_VERSION = "OpenSSH_Holdfast"
+"""How our servers name themselves. OpenSSH's client tells only its like that its output is not read any more;
+without that `ssh SESSION yes | head -1` never ends."""
 
 SSH_OPTIONS: dict[str, Any] = {
     "encryption_algs": ENCRYPTION,
@@ -53,6 +58,22 @@ def when_congested(connection: Connection, callback: Callable[[bool], None]) -> 
     """
     connection.pause_writing = partial(callback, True)  # type: ignore[method-assign]
     connection.resume_writing = partial(callback, False)  # type: ignore[method-assign]
+
+
+def when_reader_gone(channel: "asyncssh.SSHServerChannel[bytes]", callback: Callable[[], None]) -> None:
+    """Call back when the client says that nobody reads its output any more.
+
+    That is OpenSSH's `eow@openssh.com` (its PROTOCOL, 2.1), sent only to a `SERVER_VERSION` of its own kind.
+    """
+
+    def process_request(packet: SSHPacket) -> bool:
+        packet.check_end()
+        callback()
+        return True
+
+    # asyncssh looks its handlers up by name: an attribute of the channel is one of them.
+    name = "_process_eow_at_openssh_dot_com_request"
+    setattr(channel, name, process_request)
 
 
 def channel_count(connection: Connection) -> int:

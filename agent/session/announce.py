@@ -14,6 +14,7 @@ from agent.session.section import Announcement, Direct, Relayed, connect_line, o
 def announcement(
     step: str,
     opened: Opened,
+    *,
     way: Direct | Relayed,
     session: str,
     program: str,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import agent.session.forkless  # isort: skip  # noqa: F401  (before asyncssh)
 import asyncssh
 
 from agent.config import Config
@@ -65,7 +66,7 @@ class Session:
         self._program = os.path.abspath(sys.argv[0])
         self._workshop = Workshop(
             self._id,
-            {os.fsdecode(name): os.fsdecode(value) for name, value in config.environment.items()},
+            config.environment,
             os.path.dirname(self._program),
             guard.watch,
         )
@@ -190,7 +191,7 @@ class Session:
             case None:
                 guard.keeper_died()
             case ("goodbye", *reason):
-                self._end_detail = self._end_detail or " ".join(reason)
+                self._end_detail = self._end_detail or " ".join(reason).replace("-", "")
                 self._gone.set()
                 self._events.put_nowait(Event.GOODBYE)
 
@@ -220,12 +221,12 @@ class Session:
             announcement(
                 self._config.step,
                 self._opened,
-                self._way,
-                self._id,
-                self._program,
-                self._host_key,
-                self._config.timeout,
-                self._ends_at,
+                way=self._way,
+                session=self._id,
+                program=self._program,
+                host_key=self._host_key,
+                timeout=self._config.timeout,
+                ends_at=self._ends_at,
             )
         ):
             show(line)

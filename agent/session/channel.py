@@ -5,16 +5,19 @@ import shlex
 import signal
 from typing import TYPE_CHECKING, Any
 
-import asyncssh
 from asyncssh.stream import SSHServerStreamSession
 
+from agent.session import sftp
 from agent.session.command import Command
 from agent.session.errors import NoShell
 from agent.session.terminal import Size, Terminal
 from agent.session.workshop import Workshop
+from tunnel.tuning import when_reader_gone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import asyncssh
 
     from agent.session.server import Login
 
@@ -28,17 +31,13 @@ _SIGNALS = {number: name for name, number in ((s.name.removeprefix("SIG"), s.val
 _NUMBERS = {name: number for number, name in _SIGNALS.items()}
 
 
-def _sftp(channel: "asyncssh.SSHChannel[bytes]") -> asyncssh.SFTPServer:
-    return asyncssh.SFTPServer(channel)
-
-
 class Channel(SSHServerStreamSession[bytes]):
     """A channel; what was asked for decides what it becomes. sftp and scp are the base class'."""
 
     _chan: "asyncssh.SSHServerChannel[bytes]"
 
     def __init__(self, login: "Login", workshop: Workshop) -> None:
-        super().__init__(None, sftp_factory=_sftp, sftp_version=SFTP_VERSION, allow_scp=True)
+        super().__init__(None, sftp_factory=sftp.serve, sftp_version=SFTP_VERSION, allow_scp=True)
         self._login = login
         self._workshop = workshop
         self._window_full = False
@@ -53,6 +52,7 @@ class Channel(SSHServerStreamSession[bytes]):
         """The channel is open."""
         super().connection_made(chan)
         self._login.channels.add(self)
+        when_reader_gone(chan, self.reader_gone)
 
     def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Any) -> bool:
         """Note the terminal that the client has."""
@@ -131,6 +131,11 @@ class Channel(SSHServerStreamSession[bytes]):
         if self._command:
             self._command.signal(signal.SIGHUP)
             self._command.abandon()
+
+    def reader_gone(self) -> None:
+        """The client takes no more output (`ssh … yes | head -1`): the command gets SIGPIPE."""
+        if self._command:
+            self._command.end_output()
 
     def pause_writing(self) -> None:
         """The client's window is used up."""

@@ -147,12 +147,16 @@ def _find() -> socket.socket:
     names = _socket_names()
     if not names:
         raise ControlError("no session is open in this container")
-    if len(names) > 1 and wanted:
-        names = [name for name in names if _session_of(name) == wanted] or names
-    if len(names) > 1:
-        found = ", ".join(sorted(filter(None, map(_session_of, names))))
-        raise ControlError(f"several sessions are open here; say which by {SESSION}=ID: {found}")
-    return _open(names[0])
+    if len(names) == 1:
+        return _open(names[0])
+    sessions = {name: _session_of(name) for name in names}
+    ours = {name: session for name, session in sessions.items() if session}
+    chosen = [name for name, session in ours.items() if session == wanted] or list(ours)
+    if len(chosen) > 1:
+        listed = ", ".join(sorted(ours.values()))
+        raise ControlError(f"several sessions are open here; say which by {SESSION}=ID: {listed}")
+    # None that answers us: the first says why.
+    return _open((chosen or names)[0])
 
 
 def _socket_names() -> list[str]:
@@ -174,9 +178,10 @@ def _open(name: str) -> socket.socket:
     return sock
 
 
-def _session_of(name: str) -> str | None:
+def _session_of(name: str) -> str:
+    """Return the id of a session; empty if it is not ours, or just gone."""
     try:
         with _open(name) as sock:
             return str(_request(sock, {"command": "status"})["session"])
     except ControlError:
-        return None
+        return ""

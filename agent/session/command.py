@@ -86,6 +86,11 @@ class Command:
         if self._status is None:
             signal_group(self.pid, number)
 
+    def end_output(self) -> None:
+        """Nobody reads standard output any more: writing to it is SIGPIPE from now on, as in a pipe."""
+        if self._sources[0].close():
+            self._output_ended()
+
     def abandon(self) -> None:
         """Nobody listens any more: close the pipes."""
         self._sink.close()

@@ -16,6 +16,9 @@ from agent.session.visitors import peer, trusted
 REQUEST_BYTES = 4096
 """A request is a line of a few dozen bytes; one that is longer is none of ours."""
 
+REQUEST_SECONDS = 5.0
+"""Time for that line, which every client of ours sends at once."""
+
 PREFIX = "holdfast"
 
 Answer = dict[str, Any]
@@ -40,14 +43,20 @@ class Control(asyncio.Protocol):
         self._ssh_protocol = ssh_protocol
         self._request = b""
         self._transport: asyncio.Transport | None = None
+        self._trusted = False
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Refuse who is not this user or root, or comes from another container."""
+        """See who comes; one line of a request is heard from everybody, or the refusal would be lost."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         pid, uid, _ = peer(transport.get_extra_info("socket"))
-        if not trusted(pid, uid):
-            self._refuse("only the agent's own user, or root in the same container, may control this session")
+        self._trusted = trusted(pid, uid)
+        self._patience = asyncio.get_running_loop().call_later(REQUEST_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._hurry_no_more()
 
     def data_received(self, data: bytes) -> None:
         """Gather the one line of a request, and answer it."""
@@ -61,7 +70,17 @@ class Control(asyncio.Protocol):
         elif end:
             self._answer(line, rest)
 
+    def _hurry_no_more(self) -> None:
+        if self._patience:
+            self._patience.cancel()
+            self._patience = None
+
     def _answer(self, line: bytes, rest: bytes) -> None:
+        """Do what the line asks for, if it comes from the agent's own user, or root, of this container."""
+        self._hurry_no_more()
+        if not self._trusted:
+            self._refuse("only the agent's own user, or root in the same container, may control this session")
+            return
         assert self._transport
         try:
             request = json.loads(line)

@@ -1,16 +1,38 @@
-"""An event loop that needs no thread."""
+"""An event loop that works where no thread can be started (`--pids-limit`)."""
 
 import asyncio
 import socket
+from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 
 class ThreadlessLoop(asyncio.SelectorEventLoop):
-    """asyncio's loop, but names are resolved also where no thread can be started (`--pids-limit`)."""
+    """asyncio's loop; what it would do in a thread it does itself where there can be none.
 
-    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
-        """Resolve in a thread if there can be one, else here."""
+    That is looking up names, and asyncssh's reading of its options.
+    """
+
+    def run_in_executor(  # type: ignore[override]  # typeshed wants TypeVarTuples for the same
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Run `func` in a thread, or here and now."""
         try:
-            return await super().getaddrinfo(host, port, **options)
+            return super().run_in_executor(executor, func, *args)
         except RuntimeError:  # "can't start new thread"
-            return socket.getaddrinfo(host, port, **options)
+            return self._run_here(func, *args)
+
+    def _run_here(self, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except (OSError, ValueError, socket.gaierror) as error:
+            future.set_exception(error)
+        return future
+
+    async def shutdown_default_executor(self) -> None:
+        """End the threads; asyncio would start one to wait for them."""
+        try:
+            await super().shutdown_default_executor()
+        except RuntimeError:  # there are none, for none could be started
+            return

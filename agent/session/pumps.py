@@ -49,12 +49,14 @@ class Source:
             pass
         self.close()
 
-    def close(self) -> None:
-        """End without a word; the descriptor is closed."""
-        if not self._ended:
-            self.pause()
-            self._ended = True
-            os.close(self._fd)
+    def close(self) -> bool:
+        """End without a word; the descriptor is closed. False if it was already."""
+        if self._ended:
+            return False
+        self.pause()
+        self._ended = True
+        os.close(self._fd)
+        return True
 
     def _readable(self) -> None:
         self._read_once()

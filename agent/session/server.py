@@ -13,7 +13,7 @@ from agent.session.channel import Channel
 from agent.session.visitors import BRIDGE, LOOPBACK, Visitor, same_secret, visitor
 from agent.session.workshop import Workshop
 from tunnel.adapter import Acceptor
-from tunnel.tuning import SSH_OPTIONS, channel_count, silence, skip_ignores, when_congested
+from tunnel.tuning import SERVER_VERSION, SSH_OPTIONS, channel_count, silence, skip_ignores, when_congested
 
 MAX_LOGINS = 64
 """Connections at a time, those that have not logged in yet among them: each costs some 100 KiB."""
@@ -203,7 +203,7 @@ async def listen(host: Host, host_key: asyncssh.SSHKey) -> Acceptor:
         agent_forwarding=True,
         x11_forwarding=False,
         login_timeout=LOGIN_SECONDS,
-        server_version="Holdfast",
+        server_version=SERVER_VERSION,
         **SSH_OPTIONS,
     )
     return acceptor
