@@ -1,0 +1,1 @@
+"""The benchmark: Holdfast beside OpenSSH, in one run on one machine."""
