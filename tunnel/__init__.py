@@ -1,0 +1,1 @@
+"""The tunnel between agent and relay: see `PROTOCOL.md`."""

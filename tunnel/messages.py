@@ -1,0 +1,338 @@
+"""The JSON messages of the tunnel: handshake, metadata of a stream, control messages.
+
+Each is a frozen dataclass with `parse` (bytes or text from outside; every length and type checked) and
+`serialize`. Unknown fields are ignored, so that a newer peer may say more. `PROTOCOL.md` has the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from tunnel.errors import LocalProtocolError, RemoteProtocolError, TunnelRefused
+from tunnel.frames import MAX_JSON
+
+PROTOCOL_VERSION = 1
+"""Raised when a peer of the old version could not understand the new one."""
+
+HANDSHAKE_LIMIT = 16 * 1024
+"""Bytes in a hello, a welcome or a refusal: the longest registration has 8 KiB."""
+
+LABEL_LIMIT = 256
+"""Characters in a label: what still fits into one line of a log."""
+
+REFUSALS = ("version", "taken", "full", "forbidden")
+"""Why a hello is refused: unknown protocol version; the session id belongs to another agent; the relay
+carries as many tunnels as it may; the token or the resume secret does not allow it."""
+
+SESSION_ID = re.compile(r"[a-hjkmnp-z2-9]{25}")
+"""Lower case without i, l, o, and 2 to 9: safe in URLs, host names and user names."""
+
+SECRET = re.compile(r"[0-9a-f]{64}")
+"""256 random bits in hex."""
+
+TUNNEL_ID = re.compile(r"[0-9a-f]{32}")
+"""128 random bits in hex."""
+
+HOST_KEY_LIMIT = 2048
+"""Characters in a public key line: one of RSA with 8,192 bits has 1,420, and a comment."""
+
+STATES = ("failed", "running")
+LOGIN_KINDS = ("bridge", "splice")
+
+
+def label(text: str) -> str:
+    """Make any text a label: control characters become blanks, at most `LABEL_LIMIT` characters."""
+    return "".join(" " if _is_control(c) else c for c in text[:LABEL_LIMIT])
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What an agent tells the relay about its session.
+
+    session: the session id. secret: the owner secret, 64 hex digits; it shows that a later tunnel for this
+    session id is of the same agent (the relay keeps only its SHA-256). build, step, node, url: labels.
+    state: `failed` or `running`. host_key: the SSH host key, one line as in OpenSSH's public key files.
+    end_to_end: the agent refuses bridges.
+    """
+
+    session: str
+    secret: str = field(repr=False)
+    build: str = ""
+    step: str = ""
+    node: str = ""
+    url: str = ""
+    state: str = "failed"
+    host_key: str = ""
+    end_to_end: bool = False
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Check a decoded JSON object; RemoteProtocolError names the field that is wrong."""
+        fields = _Fields("registration", value)
+        return cls(
+            session=fields.match("session", SESSION_ID),
+            secret=fields.match("secret", SECRET),
+            build=fields.label("build"),
+            step=fields.label("step"),
+            node=fields.label("node"),
+            url=fields.label("url"),
+            state=fields.choice("state", STATES),
+            host_key=fields.label("host_key", limit=HOST_KEY_LIMIT),
+            end_to_end=fields.flag("end_to_end"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The client's claim to a tunnel that lost its WebSocket.
+
+    tunnel_id, secret: from the last welcome. received: how many reliable frames the client has received.
+    """
+
+    tunnel_id: str
+    secret: str = field(repr=False)
+    received: int = 0
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Check a decoded JSON object; RemoteProtocolError names the field that is wrong."""
+        fields = _Fields("resume", value)
+        return cls(
+            tunnel_id=fields.match("tunnel_id", TUNNEL_ID),
+            secret=fields.match("secret", SECRET),
+            received=fields.count("received"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message of a WebSocket, from the client: who it is, and which tunnel it wants back."""
+
+    version: int
+    software: str
+    registration: Registration
+    resume: Resume | None = None
+
+    @classmethod
+    def parse(cls, data: str | bytes) -> Self:
+        """Read a hello.
+
+        Raises RemoteProtocolError, or TunnelRefused("version") before anything else is looked at.
+        """
+        fields = _Fields("hello", _decode(data, HANDSHAKE_LIMIT))
+        version = fields.count("version")
+        if version != PROTOCOL_VERSION:
+            raise TunnelRefused("version", f"protocol version {version} is not spoken here")
+        resume = fields.get("resume")
+        return cls(
+            version=version,
+            software=fields.label("software"),
+            registration=Registration.from_json(fields.get("registration")),
+            resume=None if resume is None else Resume.from_json(resume),
+        )
+
+    def serialize(self) -> str:
+        """Write it as JSON text."""
+        return _encode("hello", asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the relay tells the agent about itself: the account it belongs to, and where users reach it."""
+
+    account: str
+    ssh_host: str
+    ssh_port: int
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Check a decoded JSON object; RemoteProtocolError names the field that is wrong."""
+        fields = _Fields("reception", value)
+        return cls(
+            account=fields.label("account"),
+            ssh_host=fields.label("ssh_host"),
+            ssh_port=fields.count("ssh_port", limit=65535),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The server's answer to a hello that it accepts.
+
+    tunnel_id, secret: what the client resumes with. resumed: the streams are still there; otherwise both
+    sides start afresh. received: how many reliable frames the server has received (0 when afresh).
+    """
+
+    version: int
+    software: str
+    tunnel_id: str
+    secret: str = field(repr=False)
+    resumed: bool
+    received: int
+    reception: Reception
+
+    def serialize(self) -> str:
+        """Write it as JSON text."""
+        return _encode("welcome", asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The server's answer to a hello that it does not accept; `code` is one of `REFUSALS`."""
+
+    code: str
+    reason: str
+
+    def serialize(self) -> str:
+        """Write it as JSON text."""
+        return _encode("refusal", asdict(self))
+
+
+def parse_answer(data: str | bytes) -> Welcome | Refusal:
+    """Read the server's answer to a hello; raises RemoteProtocolError."""
+    fields = _Fields("answer", _decode(data, HANDSHAKE_LIMIT))
+    if fields.get("type") == "refusal":
+        return Refusal(code=fields.label("code"), reason=fields.label("reason"))
+    if fields.get("type") != "welcome":
+        raise RemoteProtocolError("answer: neither a welcome nor a refusal")
+    version = fields.count("version")
+    if version != PROTOCOL_VERSION:
+        raise RemoteProtocolError(f"welcome: protocol version {version} was not asked for")
+    return Welcome(
+        version=version,
+        software=fields.label("software"),
+        tunnel_id=fields.match("tunnel_id", TUNNEL_ID),
+        secret=fields.match("secret", SECRET),
+        resumed=fields.flag("resumed"),
+        received=fields.count("received"),
+        reception=Reception.from_json(fields.get("reception")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The metadata of a stream that the relay opens to an agent.
+
+    kind: `bridge` (the relay ends the user's SSH and vouches for the user) or `splice` (the user's own SSH
+    bytes). user, account, permission: as the relay authenticated them. address: the user's IP address.
+    """
+
+    kind: str
+    user: str = ""
+    account: str = ""
+    address: str = ""
+    permission: str = ""
+
+    @classmethod
+    def parse(cls, data: str | bytes) -> Self:
+        """Read a stream's metadata; raises RemoteProtocolError."""
+        fields = _Fields("login", _decode(data, MAX_JSON))
+        return cls(
+            kind=fields.choice("kind", LOGIN_KINDS),
+            user=fields.label("user"),
+            account=fields.label("account"),
+            address=fields.label("address"),
+            permission=fields.label("permission"),
+        )
+
+    def serialize(self) -> bytes:
+        """Write it as JSON."""
+        return _encode("login", asdict(self)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Relay → agent: end the session now, and say why in the log."""
+
+    reason: str
+
+    def serialize(self) -> bytes:
+        """Write it as JSON."""
+        return _encode("abort", asdict(self)).encode()
+
+
+ControlMessage = Abort
+"""All control messages of this version; a union when there is a second one."""
+
+
+def parse_control(data: str | bytes) -> ControlMessage | None:
+    """Read a control message; None for a type that is not known here. RemoteProtocolError."""
+    fields = _Fields("message", _decode(data, MAX_JSON))
+    if fields.get("type") == "abort":
+        return Abort(reason=fields.label("reason"))
+    return None
+
+
+class _Fields:
+    """A decoded JSON object whose fields are checked; absent labels are empty, absent flags false."""
+
+    def __init__(self, what: str, value: object) -> None:
+        if not isinstance(value, dict):
+            raise RemoteProtocolError(f"{what}: not an object")
+        self._what = what
+        self._fields: dict[str, Any] = value
+
+    def get(self, name: str) -> object:
+        return self._fields.get(name)
+
+    def label(self, name: str, *, limit: int = LABEL_LIMIT) -> str:
+        value = self._fields.get(name, "")
+        if not isinstance(value, str) or len(value) > limit or any(_is_control(c) for c in value):
+            raise self._wrong(name)
+        return value
+
+    def match(self, name: str, pattern: re.Pattern[str]) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise self._wrong(name)
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self._fields.get(name)
+        if not isinstance(value, str) or value not in choices:
+            raise self._wrong(name)
+        return value
+
+    def count(self, name: str, *, limit: int = 2**53) -> int:
+        # 2**53: the integers that every JSON implementation keeps exactly.
+        value = self._fields.get(name)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
+            raise self._wrong(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        value = self._fields.get(name, False)
+        if not isinstance(value, bool):
+            raise self._wrong(name)
+        return value
+
+    def _wrong(self, name: str) -> RemoteProtocolError:
+        # The value stays out of the text: it may be a secret, and it is the peer's.
+        return RemoteProtocolError(f"{self._what}: bad or missing {name!r}")
+
+
+def _is_control(character: str) -> bool:
+    """Say whether it could move a terminal's cursor (Cc) or could not be written as UTF-8 (Cs)."""
+    return unicodedata.category(character) in {"Cc", "Cs"}
+
+
+def _decode(data: str | bytes, limit: int) -> object:
+    if len(data) > limit:
+        raise RemoteProtocolError(f"message of {len(data)} bytes: more than {limit}")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of opening brackets
+        raise RemoteProtocolError("message is not JSON") from error
+
+
+def _encode(kind: str, fields: dict[str, Any]) -> str:
+    text = json.dumps({"type": kind} | fields, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # a byte of the environment that is not UTF-8: see `label`
+        raise LocalProtocolError(f"{kind}: text that is not Unicode") from error
+    return text
