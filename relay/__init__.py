@@ -1,0 +1,1 @@
+"""The relay: routes logins to agents."""

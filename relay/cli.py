@@ -1,0 +1,206 @@
+"""The `relay` command: its arguments, its output and its exit codes."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import NoReturn, TypeAlias
+
+from relay import admin, journal
+from relay.accounts import Permission, join
+from relay.app import Running, allow_many_files, running
+from relay.config import OPTIONS, Config, make_config, read_file, state_directory
+from relay.errors import RelayError, StartFailed, UsageError
+
+EXIT_FAILURE = 1
+"""It could not be done."""
+
+EXIT_USAGE = 2
+"""It was not understood."""
+
+_Groups: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  (it has no public name)
+
+Command = Callable[[Config, argparse.Namespace], Coroutine[object, object, None]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    os.umask(0o077)  # what the relay makes, its database first, is its own
+    arguments = _make_parser().parse_args(argv)
+    command: Command = arguments.command
+    try:
+        config = _configure(arguments, os.environ)
+        asyncio.run(command(config, arguments))
+    except RelayError as error:
+        _say(str(error))
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
+    return 0
+
+
+def _configure(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Config:
+    options = {name: value for name, value in vars(arguments).items() if name in OPTIONS and value}
+    file = read_file(arguments.config) if arguments.config else {}
+    config = make_config(options, environment, file)
+    _make_state_directory(state_directory(environment), config)
+    return config
+
+
+def _make_state_directory(path: str, config: Config) -> None:
+    """Make the directory of the relay's own files, if any of them is to be there."""
+    if path not in config.host_key and path not in config.database:
+        return
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StartFailed(
+            f"state directory {path}: {error.strerror} (XDG_STATE_HOME names another)"
+        ) from error
+
+
+async def _serve(config: Config, arguments: argparse.Namespace) -> None:
+    journal.start()
+    allow_many_files()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with running(config) as relay:
+        _tell_addresses(relay, is_tls=config.tls_cert is not None)
+        if arguments.ready_fd is not None:
+            relay.announce(arguments.ready_fd)
+        await stopped.wait()
+
+
+def _tell_addresses(relay: Running, *, is_tls: bool) -> None:
+    _say(f"agents dial {'wss' if is_tls else 'ws'}://{relay.http}")
+    _say(f"users dial ssh -p {relay.ssh.port} TOKEN:ACCOUNT:SESSION@{relay.ssh.host}")
+    _say(f"host key {relay.fingerprint}")
+
+
+async def _add_account(config: Config, arguments: argparse.Namespace) -> None:
+    await admin.add_account(config.database, arguments.name)
+
+
+async def _add_user(config: Config, arguments: argparse.Namespace) -> None:
+    await admin.add_user(config.database, arguments.account, arguments.login, frozenset(arguments.permission))
+
+
+async def _create_token(config: Config, arguments: argparse.Namespace) -> None:
+    lifetime = None if arguments.expires is None else admin.parse_lifetime(arguments.expires)
+    token, record = await admin.create_token(
+        config.database, arguments.account, arguments.user, frozenset(arguments.permission), lifetime
+    )
+    sys.stdout.write(token + "\n")
+    _say(f"token {record.id} allows {join(record.permissions)}; it is not shown again")
+
+
+async def _list_tokens(config: Config, _arguments: argparse.Namespace) -> None:
+    sys.stdout.write(await admin.list_tokens(config.database))
+
+
+async def _revoke_token(config: Config, arguments: argparse.Namespace) -> None:
+    await admin.revoke_token(config.database, arguments.id)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        _say(f"{message}; see '{self.prog} --help'")
+        self.exit(EXIT_USAGE)
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="relay",
+        description="Routes ssh logins to the agents of held build steps.",
+        epilog="Options of 'serve', and --database, are also read from the environment, as "
+        'HOLDFAST_RELAY_PUBLIC_SSH, or from the file that --config names, as public_ssh = "HOST:PORT".',
+    )
+    groups = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(groups)
+    account = _group(groups, "account", "the accounts that sessions belong to")
+    add = _command(account, "add", "add an account", _add_account)
+    add.add_argument("name", metavar="NAME")
+
+    user = _group(groups, "user", "the users of an account")
+    add = _command(user, "add", "add a user to an account", _add_user)
+    add.add_argument("login", metavar="LOGIN")
+    _add_account_option(add)
+    _add_permission_option(add, "the most that the user's tokens may allow", admin.DEFAULT_USER_PERMISSIONS)
+
+    token = _group(groups, "token", "the tokens of users: for ssh, and for agents")
+    create = _command(token, "create", "make a token and print it, once", _create_token)
+    _add_account_option(create)
+    create.add_argument("--user", metavar="LOGIN", required=True, help="the user whose token it is")
+    _add_permission_option(create, "what the token allows", admin.DEFAULT_TOKEN_PERMISSIONS)
+    create.add_argument("--expires", metavar="DURATION", help="30d, 12h, 1h30m; without: never")
+    _command(token, "list", "show all tokens, without the tokens themselves", _list_tokens)
+    revoke = _command(token, "revoke", "make a token invalid", _revoke_token)
+    revoke.add_argument("id", metavar="ID", type=int, help="its number, as 'relay token list' shows it")
+    return parser
+
+
+def _add_serve(groups: _Groups) -> None:
+    serve = _command(groups, "serve", "run the relay until SIGTERM or SIGINT", _serve)
+    serve.add_argument("--http", metavar="HOST:PORT", help="where agents dial in; default 127.0.0.1:8080")
+    serve.add_argument("--ssh", metavar="HOST:PORT", help="where users log in; default 127.0.0.1:2222")
+    serve.add_argument(
+        "--public-ssh",
+        metavar="HOST:PORT",
+        help="what agents print in their ssh line; default: the host they dialled, and the SSH port",
+    )
+    serve.add_argument(
+        "--host-key", metavar="FILE", help="the SSH host key, made if missing; default: beside the database"
+    )
+    serve.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM): agents dial wss://")
+    serve.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
+    serve.add_argument(
+        "--ready-fd",
+        metavar="N",
+        type=int,
+        help="once connections are taken, write JSON (http_port, ssh_port, host_key) to this descriptor",
+    )
+
+
+def _group(groups: _Groups, name: str, text: str) -> _Groups:
+    parser = groups.add_parser(name, help=text, description=text.capitalize() + ".")
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _command(groups: _Groups, name: str, text: str, command: Command) -> _Parser:
+    parser = groups.add_parser(name, help=text, description=text.capitalize() + ".")
+    parser.add_argument("--config", metavar="FILE", help="a relay.toml")
+    parser.add_argument(
+        "--database", metavar="URL", help="default: sqlite:////…/relay.db under $XDG_STATE_HOME/holdfast"
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_account_option(parser: _Parser) -> None:
+    parser.add_argument("--account", metavar="NAME", required=True, help="the account of the user")
+
+
+def _add_permission_option(parser: _Parser, text: str, default: frozenset[Permission]) -> None:
+    parser.add_argument(
+        "--permission",
+        action="append",
+        default=[],
+        type=_permission,
+        metavar="PERMISSION",
+        help=f"{text}: {join(Permission)}; may be repeated; default: {join(default)}",
+    )
+
+
+def _permission(text: str) -> Permission:
+    try:
+        return Permission(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {join(Permission)}") from None
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"relay: {line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,39 @@
+"""Log lines: the name of an event and its fields, one line each, on the logger `relay`.
+
+Fields hold no secret, and nothing that a stranger sent and nobody checked: no user name, no token, no header.
+"""
+
+import json
+import logging
+
+_LOGGER = logging.getLogger("relay")
+
+_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def event(name: str, **fields: object) -> None:
+    """Log an event; fields without a value are left out."""
+    _LOGGER.info("%s", _line(name, fields))
+
+
+def failure(name: str, **fields: object) -> None:
+    """Log an event that should not have happened."""
+    _LOGGER.error("%s", _line(name, fields))
+
+
+def start() -> None:
+    """Write to standard error, without the libraries' own records, which hold user names and headers."""
+    logging.basicConfig(level=logging.INFO, format=_FORMAT)
+    for library in ("asyncssh", "websockets", "sqlalchemy", "aiosqlite"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def _line(name: str, fields: dict[str, object]) -> str:
+    return " ".join(
+        [name, *(f"{key}={_value(value)}" for key, value in fields.items() if value not in (None, ""))]
+    )
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
