@@ -6,13 +6,12 @@ Each is a frozen dataclass with `parse` (bytes or text from outside; every lengt
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Self
 
-from tunnel.errors import LocalProtocolError, RemoteProtocolError, TunnelRefused
+from tunnel.errors import RemoteProtocolError, TunnelRefused
+from tunnel.fields import LABEL_LIMIT, Fields, decode, encode, is_control
 from tunnel.frames import MAX_JSON
 
 PROTOCOL_VERSION = 1
@@ -20,9 +19,6 @@ PROTOCOL_VERSION = 1
 
 HANDSHAKE_LIMIT = 16 * 1024
 """Bytes in a hello, a welcome or a refusal: the longest registration has 8 KiB."""
-
-LABEL_LIMIT = 256
-"""Characters in a label: what still fits into one line of a log."""
 
 REFUSALS = ("version", "taken", "full", "forbidden")
 """Why a hello is refused: unknown protocol version; the session id belongs to another agent; the relay
@@ -46,7 +42,7 @@ LOGIN_KINDS = ("bridge", "splice")
 
 def label(text: str) -> str:
     """Make any text a label: control characters become blanks, at most `LABEL_LIMIT` characters."""
-    return "".join(" " if _is_control(c) else c for c in text[:LABEL_LIMIT])
+    return "".join(" " if is_control(c) else c for c in text[:LABEL_LIMIT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class Registration:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Check a decoded JSON object; RemoteProtocolError names the field that is wrong."""
-        fields = _Fields("registration", value)
+        fields = Fields("registration", value)
         return cls(
             session=fields.match("session", SESSION_ID),
             secret=fields.match("secret", SECRET),
@@ -100,7 +96,7 @@ class Resume:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Check a decoded JSON object; RemoteProtocolError names the field that is wrong."""
-        fields = _Fields("resume", value)
+        fields = Fields("resume", value)
         return cls(
             tunnel_id=fields.match("tunnel_id", TUNNEL_ID),
             secret=fields.match("secret", SECRET),
@@ -123,7 +119,7 @@ class Hello:
 
         Raises RemoteProtocolError, or TunnelRefused("version") before anything else is looked at.
         """
-        fields = _Fields("hello", _decode(data, HANDSHAKE_LIMIT))
+        fields = Fields("hello", decode(data, HANDSHAKE_LIMIT))
         version = fields.count("version")
         if version != PROTOCOL_VERSION:
             raise TunnelRefused("version", f"protocol version {version} is not spoken here")
@@ -137,7 +133,7 @@ class Hello:
 
     def serialize(self) -> str:
         """Write it as JSON text."""
-        return _encode("hello", asdict(self))
+        return encode("hello", asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +147,7 @@ class Reception:
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Check a decoded JSON object; RemoteProtocolError names the field that is wrong."""
-        fields = _Fields("reception", value)
+        fields = Fields("reception", value)
         return cls(
             account=fields.label("account"),
             ssh_host=fields.label("ssh_host"),
@@ -177,7 +173,7 @@ class Welcome:
 
     def serialize(self) -> str:
         """Write it as JSON text."""
-        return _encode("welcome", asdict(self))
+        return encode("welcome", asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +185,12 @@ class Refusal:
 
     def serialize(self) -> str:
         """Write it as JSON text."""
-        return _encode("refusal", asdict(self))
+        return encode("refusal", asdict(self))
 
 
 def parse_answer(data: str | bytes) -> Welcome | Refusal:
     """Read the server's answer to a hello; raises RemoteProtocolError."""
-    fields = _Fields("answer", _decode(data, HANDSHAKE_LIMIT))
+    fields = Fields("answer", decode(data, HANDSHAKE_LIMIT))
     if fields.get("type") == "refusal":
         return Refusal(code=fields.label("code"), reason=fields.label("reason"))
     if fields.get("type") != "welcome":
@@ -230,7 +226,7 @@ class Login:
     @classmethod
     def parse(cls, data: str | bytes) -> Self:
         """Read a stream's metadata; raises RemoteProtocolError."""
-        fields = _Fields("login", _decode(data, MAX_JSON))
+        fields = Fields("login", decode(data, MAX_JSON))
         return cls(
             kind=fields.choice("kind", LOGIN_KINDS),
             user=fields.label("user"),
@@ -241,7 +237,7 @@ class Login:
 
     def serialize(self) -> bytes:
         """Write it as JSON."""
-        return _encode("login", asdict(self)).encode()
+        return encode("login", asdict(self)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +248,7 @@ class Abort:
 
     def serialize(self) -> bytes:
         """Write it as JSON."""
-        return _encode("abort", asdict(self)).encode()
+        return encode("abort", asdict(self)).encode()
 
 
 ControlMessage = Abort
@@ -261,78 +257,7 @@ ControlMessage = Abort
 
 def parse_control(data: str | bytes) -> ControlMessage | None:
     """Read a control message; None for a type that is not known here. RemoteProtocolError."""
-    fields = _Fields("message", _decode(data, MAX_JSON))
+    fields = Fields("message", decode(data, MAX_JSON))
     if fields.get("type") == "abort":
         return Abort(reason=fields.label("reason"))
     return None
-
-
-class _Fields:
-    """A decoded JSON object whose fields are checked; absent labels are empty, absent flags false."""
-
-    def __init__(self, what: str, value: object) -> None:
-        if not isinstance(value, dict):
-            raise RemoteProtocolError(f"{what}: not an object")
-        self._what = what
-        self._fields: dict[str, Any] = value
-
-    def get(self, name: str) -> object:
-        return self._fields.get(name)
-
-    def label(self, name: str, *, limit: int = LABEL_LIMIT) -> str:
-        value = self._fields.get(name, "")
-        if not isinstance(value, str) or len(value) > limit or any(_is_control(c) for c in value):
-            raise self._wrong(name)
-        return value
-
-    def match(self, name: str, pattern: re.Pattern[str]) -> str:
-        value = self._fields.get(name)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._wrong(name)
-        return value
-
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        value = self._fields.get(name)
-        if not isinstance(value, str) or value not in choices:
-            raise self._wrong(name)
-        return value
-
-    def count(self, name: str, *, limit: int = 2**53) -> int:
-        # 2**53: the integers that every JSON implementation keeps exactly.
-        value = self._fields.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
-            raise self._wrong(name)
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self._fields.get(name, False)
-        if not isinstance(value, bool):
-            raise self._wrong(name)
-        return value
-
-    def _wrong(self, name: str) -> RemoteProtocolError:
-        # The value stays out of the text: it may be a secret, and it is the peer's.
-        return RemoteProtocolError(f"{self._what}: bad or missing {name!r}")
-
-
-def _is_control(character: str) -> bool:
-    """Say whether it could move a terminal's cursor (Cc) or could not be written as UTF-8 (Cs)."""
-    return unicodedata.category(character) in {"Cc", "Cs"}
-
-
-def _decode(data: str | bytes, limit: int) -> object:
-    if len(data) > limit:
-        raise RemoteProtocolError(f"message of {len(data)} bytes: more than {limit}")
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:  # RecursionError: thousands of opening brackets
-        raise RemoteProtocolError("message is not JSON") from error
-
-
-def _encode(kind: str, fields: dict[str, Any]) -> str:
-    text = json.dumps({"type": kind} | fields, separators=(",", ":"), ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:  # a byte of the environment that is not UTF-8: see `label`
-        raise LocalProtocolError(f"{kind}: text that is not Unicode") from error
-    return text

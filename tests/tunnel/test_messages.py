@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunnel.errors import LocalProtocolError, RemoteProtocolError, TunnelRefused
+from tunnel.fields import LABEL_LIMIT
 from tunnel.frames import MAX_JSON
 from tunnel.messages import (
     HANDSHAKE_LIMIT,
     HOST_KEY_LIMIT,
-    LABEL_LIMIT,
     Abort,
     Hello,
     Login,
