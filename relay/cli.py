@@ -66,15 +66,16 @@ async def _serve(config: Config, arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with running(config) as relay:
-        _tell_addresses(relay, is_tls=config.tls_cert is not None)
+        _tell_addresses(relay, config)
         if arguments.ready_fd is not None:
             relay.announce(arguments.ready_fd)
         await stopped.wait()
 
 
-def _tell_addresses(relay: Running, *, is_tls: bool) -> None:
-    _say(f"agents dial {'wss' if is_tls else 'ws'}://{relay.http}")
-    _say(f"users dial ssh -p {relay.ssh.port} TOKEN:ACCOUNT:SESSION@{relay.ssh.host}")
+def _tell_addresses(relay: Running, config: Config) -> None:
+    ssh = config.public_ssh or relay.ssh
+    _say(f"agents dial {'ws' if config.tls_cert is None else 'wss'}://{relay.http}")
+    _say(f"users dial ssh -p {ssh.port} TOKEN:ACCOUNT:SESSION@{ssh.host}")
     _say(f"host key {relay.fingerprint}")
 
 

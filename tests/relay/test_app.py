@@ -1,6 +1,8 @@
 """The relay as a whole: starting, stopping, starting again."""
 
 import asyncio
+import gc
+import socket
 from dataclasses import replace
 
 import asyncssh
@@ -70,6 +72,22 @@ async def test_what_is_half_started_is_taken_back(config) -> None:
     with pytest.raises(StartFailed, match=r"cannot listen on no\.such\.host\.invalid:80"):
         async with running(replace(config, http=Address("no.such.host.invalid", 80))):
             pass
+
+
+async def test_no_message_waits_for_an_acknowledgement(relay, start_agent) -> None:
+    def nodelay(port: int) -> set[int]:
+        ends = [
+            c for c in gc.get_objects() if isinstance(c, asyncio.Transport) and c.get_extra_info("socket")
+        ]
+        sockets = [end.get_extra_info("socket") for end in ends]
+        return {
+            s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for s in sockets
+            if s.fileno() >= 0 and s.getsockname()[1] == port
+        }
+
+    await start_agent()
+    assert nodelay(relay.running.http.port) == {1}
 
 
 def test_the_farewell_is_one_line() -> None:
