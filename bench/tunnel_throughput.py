@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from tunnel.connection import WEBSOCKET_OPTIONS, ClientTunnel, ServerTunnel, receive_hello
+from tunnel.connection import CLIENT_OPTIONS, SERVER_OPTIONS, ClientTunnel, ServerTunnel, receive_hello
 from tunnel.events import DataReceived
 from tunnel.messages import Login, Reception, Registration
 from tunnel.multiplexer import Side
@@ -156,11 +156,11 @@ async def run_server(sock: socket.socket, size: int, pipe: Connection) -> None:
     async def handle(ws: ServerConnection) -> None:
         start = time.perf_counter()
         for _ in range(size // COALESCE):
-            await ws.recv()
+            await ws.receive()
         bare = {"bare_up": size / (time.perf_counter() - start)}
         figures.set_result(bare | await measure_tunnel(ws, size))
 
-    async with serve(handle, sock=sock, **WEBSOCKET_OPTIONS), asyncio.timeout(TIMEOUT):
+    async with serve(handle, sock=sock, **SERVER_OPTIONS), asyncio.timeout(TIMEOUT):
         pipe.send(await figures)
 
 
@@ -171,7 +171,7 @@ async def run_client(port: int, size: int) -> None:
         user = stream.get_extra_info("login").user
         stream.start(Echo() if user == "echo" else Flow(size if user == "source" else 0))
 
-    async with connect(f"ws://127.0.0.1:{port}/", **WEBSOCKET_OPTIONS, proxy=None) as ws:
+    async with connect(f"ws://127.0.0.1:{port}/", **CLIENT_OPTIONS, proxy=None) as ws:
         message = bytes(COALESCE)
         for _ in range(size // COALESCE):
             await ws.send(message)

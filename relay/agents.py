@@ -24,6 +24,7 @@ from relay.live import RESUME_SECONDS, LiveTunnels
 from tunnel.connection import ServerTunnel, receive_hello, refuse
 from tunnel.errors import TunnelError
 from tunnel.messages import Reception, Registration
+from tunnel.websocket import ServerSocket
 
 AGENT_PATH = "/agent"
 HEALTH_PATH = "/healthz"
@@ -43,7 +44,7 @@ _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _BEARER = re.compile(rf"Bearer +(?P<token>{TOKEN.pattern})", re.IGNORECASE)
 
 
-class AgentSocket(ServerConnection):
+class AgentSocket(ServerSocket):
     """An agent's WebSocket, and what its token allows."""
 
     grant: Grant | None = None

@@ -20,7 +20,7 @@ from relay.directory import MemoryDirectory
 from relay.errors import StartFailed
 from relay.live import LiveTunnels
 from relay.ssh_front import SshFront
-from tunnel.connection import WEBSOCKET_OPTIONS
+from tunnel.connection import SERVER_OPTIONS
 from tunnel.tuning import silence
 
 THIS_NODE = "here"
@@ -79,11 +79,10 @@ async def running(config: Config) -> AsyncIterator[Running]:
             sock=http_socket,
             ssl=tls,
             process_request=agents.check_request,
-            create_connection=AgentSocket,
             open_timeout=OPEN_SECONDS,
             server_header=None,
             backlog=BACKLOG,
-            **WEBSOCKET_OPTIONS,
+            **SERVER_OPTIONS | {"create_connection": AgentSocket},
         )
         front = SshFront(accounts, directory, live.open_stream, key)
         await front.listen(ssh_socket)

@@ -6,8 +6,8 @@ with the other. Nothing in it is looked at, so every channel type and request ar
 has invented yet, and no window, end of file or exit status needs to be kept here. Key exchange, also in the
 middle of a transfer, and authentication stay asyncssh's.
 
-asyncssh has no hook below its channels. So this file, and `gcm.py`, use its inside, of exactly the release
-that is pinned in pyproject.toml: what they override and rely on is listed in
+asyncssh has no hook below its channels. So this file, and `tunnel/gcm.py`, use its inside, of exactly the
+release that is pinned in pyproject.toml: what they override and rely on is listed in
 `tests/relay/test_passthrough.py`, which fails when the text of any of it changes.
 
 What a login may hold in memory is bounded by its transports, not by the windows of its channels: while one
@@ -27,9 +27,10 @@ from asyncssh.constants import (
 from asyncssh.packet import Boolean, NameList, SSHPacket
 
 from relay.errors import BridgeFailed
-from relay.gcm import Gcm, Packet, open_packets
+from relay.packets import Packet, open_packets
+from tunnel.gcm import Gcm
 from tunnel.stream import Stream
-from tunnel.tuning import SSH_OPTIONS, skip_ignores
+from tunnel.tuning import SSH_OPTIONS, skip_ignores, take_over_ciphers
 
 WRITE_LIMIT = 512 * 1024
 """Bytes that may wait for a user's TCP connection before the agent's stream is paused: two reads of asyncio,
@@ -121,8 +122,7 @@ class Side(SSHConnection):
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         """Change the keys, and take asyncssh's ciphers over with the counters where they stand."""
         super().send_newkeys(k, h)
-        self._send_encryption = Gcm.taking_over(self._send_encryption)
-        self._next_recv_encryption = Gcm.taking_over(self._next_recv_encryption)
+        take_over_ciphers(self)
         self.throttle()
 
     # Back-pressure

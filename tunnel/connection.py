@@ -2,11 +2,11 @@
 
 The client, again and again while it wants the tunnel:
 
-    async with connect(url, **WEBSOCKET_OPTIONS) as ws:
+    async with connect(url, **CLIENT_OPTIONS) as ws:
         await tunnel.attach(ws)
         await tunnel.carry()
 
-The server, for each WebSocket:
+The server, for each WebSocket of `serve(handler, **SERVER_OPTIONS)`:
 
     hello = await receive_hello(ws)     look the session up: `refuse`, or find or make its tunnel
     await tunnel.attach(ws, hello, reception)
@@ -21,7 +21,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from websockets.asyncio.connection import Connection as WebSocket
 from websockets.exceptions import ConnectionClosed
 
 from tunnel.errors import RemoteProtocolError, TunnelLost, TunnelRefused
@@ -37,6 +36,7 @@ from tunnel.messages import (
 )
 from tunnel.multiplexer import Side
 from tunnel.tunnel import COALESCE, FAREWELL_TIMEOUT, Clock, OnMessage, OnStream, Tunnel
+from tunnel.websocket import ClientSocket, ServerSocket, WebSocket
 
 SOFTWARE = "holdfast"
 """What both ends call themselves."""
@@ -44,15 +44,19 @@ SOFTWARE = "holdfast"
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds from the open WebSocket to the welcome: several round trips to the other side of the world."""
 
-WEBSOCKET_OPTIONS: dict[str, Any] = {
+_OPTIONS: dict[str, Any] = {
     "compression": None,  # SSH's bytes are random
     "ping_interval": None,  # the tunnel has its own keepalive, to which every byte is a sign of life
     "max_size": 2 * COALESCE,  # bytes in a message
-    "max_queue": 4,  # messages received and not looked at: TCP does the waiting
     "write_limit": COALESCE,  # bytes that wait in user space
     "close_timeout": FAREWELL_TIMEOUT,
 }
-"""Keyword arguments for `connect` and `serve` of `websockets`, the same on both sides."""
+
+CLIENT_OPTIONS = _OPTIONS | {"create_connection": ClientSocket}
+"""Keyword arguments for `connect` of `websockets`."""
+
+SERVER_OPTIONS = _OPTIONS | {"create_connection": ServerSocket}
+"""Keyword arguments for `serve` of `websockets`."""
 
 
 class ClientTunnel(Tunnel):
@@ -80,7 +84,7 @@ class ClientTunnel(Tunnel):
         hello = Hello(PROTOCOL_VERSION, SOFTWARE, self.registration, self._make_resume())
         async with _handshake("welcome"):
             await ws.send(hello.serialize())
-            answer = parse_answer(await ws.recv())
+            answer = parse_answer(await ws.receive())
         if isinstance(answer, Refusal):
             raise TunnelRefused(answer.code, answer.reason)
         self._check_open()
@@ -170,7 +174,7 @@ async def receive_hello(ws: WebSocket) -> Hello:
     Raises RemoteProtocolError, TunnelRefused for another version (the refusal is sent), TunnelLost.
     """
     async with _handshake("hello"):
-        data = await ws.recv()
+        data = await ws.receive()
     try:
         return Hello.parse(data)
     except TunnelRefused as refusal:

@@ -17,8 +17,8 @@ WRITE_LOW = 64 * 1024
 class Carrier(Protocol):
     """What a stream needs of its tunnel."""
 
-    def wake(self) -> None:
-        """Send soon: there is something."""
+    def wake(self, size: int = ...) -> None:
+        """Send soon: there are `size` bytes, or something else."""
 
     def watch(self, stream: "Stream") -> None:
         """Call `stream.flushed()` once, when bytes have been sent."""
@@ -142,7 +142,7 @@ class Stream(asyncio.Transport):
         if self._is_closing or not data:
             return
         self._streams.write(self._number, data if isinstance(data, bytes) else bytes(data))
-        self._carrier.wake()
+        self._carrier.wake(len(data))
         self._pause_writer_if_full()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:

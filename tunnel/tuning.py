@@ -12,6 +12,8 @@ import asyncssh
 from asyncssh.constants import MSG_IGNORE
 from asyncssh.packet import SSHPacket
 
+from tunnel.gcm import Gcm
+
 ENCRYPTION = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """Ciphers that we offer. The client's order wins, and OpenSSH before 9.9 puts chacha20-poly1305 and AES-CTR
 first, which cost Python up to half the throughput: so they are not offered. GCM is known to OpenSSH since
@@ -48,6 +50,24 @@ def skip_ignores(connection: Connection) -> None:
             send_packet(pkttype, *args, handler=handler)
 
     connection.send_packet = send_unless_ignore  # type: ignore[method-assign]
+
+
+def speed_up(connection: Connection) -> None:
+    """Replace asyncssh's AES-GCM by our own, whenever keys are exchanged: half the time of a small packet."""
+    send_newkeys = connection.send_newkeys
+
+    def send_newkeys_and_take_over(k: bytes, h: bytes) -> None:
+        send_newkeys(k, h)
+        take_over_ciphers(connection)
+
+    connection.send_newkeys = send_newkeys_and_take_over  # type: ignore[method-assign]
+
+
+def take_over_ciphers(connection: Any) -> None:
+    """Go on with our own ciphers where asyncssh's stand, right after its `send_newkeys`."""
+    connection._send_encryption = Gcm.taking_over(connection._send_encryption)  # noqa: SLF001  (see the top)
+    next_one = Gcm.taking_over(connection._next_recv_encryption)  # noqa: SLF001
+    connection._next_recv_encryption = next_one  # noqa: SLF001
 
 
 def when_congested(connection: Connection, callback: Callable[[bool], None]) -> None:

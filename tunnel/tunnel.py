@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from websockets.asyncio.connection import Connection as WebSocket
 from websockets.exceptions import ConnectionClosed
 
 from tunnel.errors import LocalProtocolError, RemoteProtocolError, TunnelClosed
@@ -24,9 +24,13 @@ from tunnel.messages import ControlMessage, Login, Registration, parse_control
 from tunnel.multiplexer import Side
 from tunnel.protocol import Protocol
 from tunnel.stream import Stream
+from tunnel.websocket import WebSocket
 
 COALESCE = 256 * 1024
 """Bytes of one WebSocket message, and the frame that went beyond: larger ones were not faster (bench)."""
+
+LARGE = 1024
+"""Bytes from which a write waits for others to go with it: above a keystroke and its echo, below a line of text."""
 
 FAREWELL_TIMEOUT = 2.0
 """Seconds for saying goodbye to a peer that may not read."""
@@ -42,13 +46,19 @@ class Link:
     def __init__(self, ws: WebSocket) -> None:
         self.ws = ws
         self.is_carried = False
-        self.wanted = asyncio.Event()
-        """There may be something to send."""
+        self.is_flush_due = False
+        """What there is to send will be sent soon; no need to ask again."""
+        self.must_wait = asyncio.Event()
+        """Sending has to wait for the network, or is over."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def end(self) -> None:
-        """Let `carry` return."""
-        if not self.ended.done():
+    def end(self, error: RemoteProtocolError | None = None) -> None:
+        """Let `carry` return, or raise."""
+        if self.ended.done():
+            return
+        if error:
+            self.ended.set_exception(error)
+        else:
             self.ended.set_result(None)
 
 
@@ -116,7 +126,7 @@ class Tunnel:
         self._close_reason = reason
         self._lose(self._machine.leave(reason))
         if self._link:
-            self._link.wanted.set()
+            self._link.must_wait.set()
             asyncio.get_running_loop().call_later(FAREWELL_TIMEOUT, self._link.end)
 
     def forget(self, reason: str = "the tunnel was given up") -> None:
@@ -140,7 +150,9 @@ class Tunnel:
         if link is None or link.is_carried:
             raise LocalProtocolError("carry() without attach()")
         link.is_carried = True
-        tasks = [asyncio.create_task(run(link)) for run in (self._send, self._receive, self._keep_alive)]
+        link.ws.hand_on(partial(self._receive, link))
+        work = (self._send(link), self._keep_alive(link), link.ws.wait_closed())
+        tasks = [asyncio.create_task(part) for part in work]
         try:
             done, _ = await asyncio.wait([link.ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -154,8 +166,11 @@ class Tunnel:
 
     def _begin(self, ws: WebSocket, peer_received: int) -> Link:
         """Take this WebSocket; RemoteProtocolError for a count that cannot be, and the streams are lost."""
-        with self._losing_all_on_error():
+        try:
             self._machine.attach(peer_received, self._clock())
+        except RemoteProtocolError as error:
+            self._distrust(error)
+            raise
         self._link = Link(ws)
         self.lost_since = None
         return self._link
@@ -171,40 +186,55 @@ class Tunnel:
         link.ws.transport.abort()
 
     async def _send(self, link: Link) -> None:
-        with suppress(ConnectionClosed):
+        """Send when there is more than the network takes; `_flush` sends the rest."""
+        with suppress(ConnectionClosed, OSError):
             while self._link is link and not self._machine.has_left:
-                link.wanted.clear()
-                parts = self._machine.data_to_send(COALESCE)
-                if parts:
-                    await link.ws.send(b"".join(parts))
-                    self._let_writers_go_on()
-                else:
-                    await link.wanted.wait()
+                link.must_wait.clear()
+                self._flush(link)
+                if link.ws.is_full:
+                    await link.ws.drain()
+                elif not self._machine.has_left:
+                    await link.must_wait.wait()
             if self._link is link:
                 await link.ws.close()
 
-    async def _receive(self, link: Link) -> None:
-        with suppress(ConnectionClosed), self._losing_all_on_error():
-            while True:
-                data = await link.ws.recv()
-                if self._link is not link:
-                    return
-                if isinstance(data, str):
-                    raise RemoteProtocolError("text after the handshake")
-                for event in self._machine.receive_data(data, self._clock()):
-                    self._dispatch(event)
-                    if self._link is not link:  # what was called may have closed or given up the tunnel
-                        return
-                self.wake()
+    def _flush(self, link: Link) -> None:
+        """Send what there is, as far as the network takes it."""
+        link.is_flush_due = False
+        size = COALESCE
+        while size >= COALESCE and self._link is link and not link.ws.is_full:
+            data = b"".join(self._machine.data_to_send(COALESCE))
+            size = len(data)  # less than was allowed: that was all
+            if data:
+                link.ws.push(data)
+                self._let_writers_go_on()
+        if link.ws.is_full or self._machine.has_left:
+            link.must_wait.set()
 
-    @contextmanager
-    def _losing_all_on_error(self) -> Iterator[None]:
-        """A peer that broke the protocol once cannot be believed any more."""
+    def _receive(self, link: Link, data: str | bytes) -> None:
+        """Take a message, and send at once what follows from it."""
+        if self._link is not link:
+            return
+        link.is_flush_due = True
         try:
-            yield
+            self._take(link, data)
         except RemoteProtocolError as error:
-            self.forget(f"the peer broke the tunnel's protocol: {error}")
-            raise
+            link.end(error)
+            self._distrust(error)
+        else:
+            self._flush(link)
+
+    def _take(self, link: Link, data: str | bytes) -> None:
+        if isinstance(data, str):
+            raise RemoteProtocolError("text after the handshake")
+        for event in self._machine.receive_data(data, self._clock()):
+            self._dispatch(event)
+            if self._link is not link:  # what was called may have closed or given up the tunnel
+                return
+
+    def _distrust(self, error: RemoteProtocolError) -> None:
+        """Lose all streams: a peer that broke the protocol once cannot be believed any more."""
+        self.forget(f"the peer broke the tunnel's protocol: {error}")
 
     def _let_writers_go_on(self) -> None:
         watching, self._watching = self._watching, set()
@@ -263,10 +293,19 @@ class Tunnel:
 
     # What streams need: `tunnel.stream.Carrier`.
 
-    def wake(self) -> None:
-        """Send soon: there is something."""
-        if self._link:
-            self._link.wanted.set()
+    def wake(self, size: int = LARGE) -> None:
+        """Send what was written: so many bytes at once if they are few, else in the loop's next turn.
+
+        A keystroke waits for nothing; what a flood writes in one turn goes out in one message.
+        """
+        link = self._link
+        if link is None or not link.is_carried or link.is_flush_due:
+            return
+        if size < LARGE:
+            self._flush(link)
+        else:
+            link.is_flush_due = True
+            asyncio.get_running_loop().call_soon(self._flush, link)
 
     def watch(self, stream: Stream) -> None:
         """Tell the stream, once, when bytes have been sent."""

@@ -9,14 +9,15 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import certifi
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake
 
 from agent.session.errors import RelayError, RelayRefused
 from agent.session.trouble import explain
-from tunnel.connection import WEBSOCKET_OPTIONS, ClientTunnel
+from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
 from tunnel.errors import RemoteProtocolError, TunnelClosed, TunnelLost, TunnelRefused
 from tunnel.messages import Welcome
+from tunnel.websocket import WebSocket
 
 ATTEMPT_SECONDS = 20
 """Time for one attempt, TLS and proxies included."""
@@ -128,15 +129,16 @@ class Dialler:
         place = self._relay.place
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                socket_ = await connect(
+                websocket = await connect(
                     self._relay.endpoint,
                     additional_headers={"Authorization": f"Bearer {self._relay.token}"},
                     user_agent_header=f"holdfast-agent/{version('holdfast')}",
                     ssl=trust(self._relay.ca_file) if self._relay.url.startswith("wss:") else None,
                     open_timeout=None,
-                    **WEBSOCKET_OPTIONS,
+                    **CLIENT_OPTIONS,
                 )
-                return await self._attach(socket_)
+                assert isinstance(websocket, WebSocket)  # as CLIENT_OPTIONS ask for
+                return await self._attach(websocket)
         except TimeoutError:
             raise RelayError(f"{place} did not answer within {ATTEMPT_SECONDS} s") from None
         except (
@@ -149,11 +151,11 @@ class Dialler:
         ) as error:
             raise explain(error, place) from error
 
-    async def _attach(self, socket_: ClientConnection) -> Welcome:
+    async def _attach(self, websocket: WebSocket) -> Welcome:
         try:
-            return await self._tunnel.attach(socket_)
+            return await self._tunnel.attach(websocket)
         except BaseException:
-            await socket_.close()
+            await websocket.close()
             raise
 
     async def _carry(self) -> None:

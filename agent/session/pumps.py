@@ -8,6 +8,9 @@ from collections.abc import Callable
 READ_BYTES = 128 * 1024
 """Bytes asked of one read: four SSH packets, and what a pipe of Linux can be grown to hold with ease."""
 
+SHORT_READ_BYTES = 1024
+"""A read that gives less has emptied the descriptor, as good as certainly: an echo is one read, not two."""
+
 HELD_BYTES = 64 * 1024
 """Bytes held for a descriptor that takes no more, before the sender is told to pause."""
 
@@ -76,6 +79,8 @@ class Source:
                 ended = True
                 break
             chunks.append(data)
+            if len(data) < SHORT_READ_BYTES:
+                break
         if chunks:
             self._on_data(chunks[0] if len(chunks) == 1 else b"".join(chunks))
         if ended and not self._ended:

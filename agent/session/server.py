@@ -13,7 +13,15 @@ from agent.session.channel import Channel
 from agent.session.visitors import BRIDGE, LOOPBACK, Visitor, same_secret, visitor
 from agent.session.workshop import Workshop
 from tunnel.adapter import Acceptor
-from tunnel.tuning import SERVER_VERSION, SSH_OPTIONS, channel_count, silence, skip_ignores, when_congested
+from tunnel.tuning import (
+    SERVER_VERSION,
+    SSH_OPTIONS,
+    channel_count,
+    silence,
+    skip_ignores,
+    speed_up,
+    when_congested,
+)
 
 MAX_LOGINS = 64
 """Connections at a time, those that have not logged in yet among them: each costs some 100 KiB."""
@@ -84,6 +92,7 @@ class Reception(asyncssh.SSHServer):
         self._connection = conn
         self._guest = visitor(conn.get_extra_info)
         skip_ignores(conn)
+        speed_up(conn)
         if not self._host.admit(self):
             conn.disconnect(asyncssh.DISC_TOO_MANY_CONNECTIONS, f"at most {MAX_LOGINS} connections at a time")
 

@@ -17,7 +17,7 @@ from relay.accounts import Permission
 from relay.app import Running, running
 from relay.config import Config, make_config
 from tunnel.adapter import Acceptor
-from tunnel.connection import WEBSOCKET_OPTIONS, ClientTunnel
+from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
 from tunnel.errors import TunnelError
 from tunnel.messages import Reception, Registration
 from tunnel.tuning import SSH_OPTIONS, skip_ignores
@@ -170,7 +170,7 @@ class FakeAgent:
         while not self.tunnel.is_closed:
             headers = {"Authorization": f"Bearer {self.token}"}
             try:
-                ws = await connect(self.url, additional_headers=headers, proxy=None, **WEBSOCKET_OPTIONS)
+                ws = await connect(self.url, additional_headers=headers, proxy=None, **CLIENT_OPTIONS)
             except OSError:
                 await self.moved.wait()
                 continue

@@ -11,7 +11,7 @@ from relay.accounts import Permission
 from relay.agents import AgentDoor
 from relay.directory import MemoryDirectory, SessionRecord
 from relay.live import RESUME_SECONDS, LiveTunnels
-from tunnel.connection import WEBSOCKET_OPTIONS, ServerTunnel
+from tunnel.connection import CLIENT_OPTIONS, ServerTunnel
 from tunnel.errors import TunnelRefused
 from tunnel.messages import Reception, Registration
 
@@ -20,7 +20,7 @@ SESSION = "abcdefghjkmnpqrstuvwxyz23"
 
 async def refusal_of(url: str, **headers: str) -> tuple[int, str]:
     with pytest.raises(InvalidStatus) as raised:
-        await connect(url, additional_headers=headers, proxy=None, **WEBSOCKET_OPTIONS)
+        await connect(url, additional_headers=headers, proxy=None, **CLIENT_OPTIONS)
     response = raised.value.response
     return response.status_code, response.body.decode()
 
@@ -116,7 +116,7 @@ async def test_a_tunnel_that_nobody_resumes_is_forgotten_in_time() -> None:
 
 async def test_what_is_no_hello_ends_the_websocket(relay) -> None:
     headers = {"Authorization": f"Bearer {relay.token}"}
-    async with connect(relay.agent_url(), additional_headers=headers, proxy=None, **WEBSOCKET_OPTIONS) as ws:
+    async with connect(relay.agent_url(), additional_headers=headers, proxy=None, **CLIENT_OPTIONS) as ws:
         await ws.send("{}")
         async with asyncio.timeout(10):
             await ws.wait_closed()

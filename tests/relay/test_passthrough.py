@@ -14,8 +14,9 @@ from asyncssh.encryption import GCMEncryption
 from asyncssh.packet import SSHPacket, SSHPacketHandler
 
 from relay.errors import BridgeFailed
-from relay.gcm import HEADER_SIZE, PACKET_LIMIT, TAG_SIZE
+from relay.packets import PACKET_LIMIT
 from relay.passthrough import WRITE_LIMIT, Side, UserSide, bridge
+from tunnel.gcm import HEADER_SIZE, TAG_SIZE
 from tunnel.tuning import SSH_OPTIONS
 
 LEANED_ON = [

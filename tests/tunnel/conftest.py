@@ -7,7 +7,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
-from tunnel.connection import WEBSOCKET_OPTIONS, ClientTunnel, ServerTunnel, receive_hello
+from tunnel.connection import CLIENT_OPTIONS, SERVER_OPTIONS, ClientTunnel, ServerTunnel, receive_hello
 from tunnel.messages import ControlMessage, Hello, Login, Reception, Registration
 from tunnel.stream import Stream
 
@@ -80,7 +80,7 @@ class Rig:
 
     async def connect(self) -> asyncio.Task[None]:
         """Attach the client to a new WebSocket; returns the task that carries it."""
-        self.ws = await connect(self.url, proxy=None, **WEBSOCKET_OPTIONS)
+        self.ws = await connect(self.url, proxy=None, **CLIENT_OPTIONS)
         await self.client.attach(self.ws)
         self.tasks.append(asyncio.create_task(self.client.carry()))
         return self.tasks[-1]
@@ -106,7 +106,7 @@ async def rig() -> AsyncIterator[Rig]:
     async def handle(ws: ServerConnection) -> None:
         await rig.handle(ws)  # looked up now: a test may have replaced it
 
-    async with serve(handle, "127.0.0.1", 0, **WEBSOCKET_OPTIONS) as server:
+    async with serve(handle, "127.0.0.1", 0, **SERVER_OPTIONS) as server:
         rig.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         yield rig
         rig.client.forget()

@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 import tunnel.connection
-from tunnel.connection import WEBSOCKET_OPTIONS, ClientTunnel, ServerTunnel, receive_hello, refuse
+from tunnel.connection import CLIENT_OPTIONS, ClientTunnel, ServerTunnel, receive_hello, refuse
 from tunnel.errors import (
     LocalProtocolError,
     RemoteProtocolError,
@@ -228,7 +228,7 @@ async def test_a_peer_that_breaks_the_protocol_loses_all_streams(rig, recorder, 
 async def test_a_dead_peer_is_noticed_by_the_clock(rig) -> None:
     now = 0.0
     client = ClientTunnel(rig.registration, clock=lambda: now)
-    async with connect(rig.url, proxy=None, **WEBSOCKET_OPTIONS) as ws:
+    async with connect(rig.url, proxy=None, **CLIENT_OPTIONS) as ws:
         await client.attach(ws)
         now = 20.0
         await client.carry()
@@ -281,7 +281,7 @@ async def imposter(rig, resume: Resume) -> None:
             await ws.close()
 
     rig.handle = quiet
-    async with connect(rig.url, proxy=None, **WEBSOCKET_OPTIONS) as ws:
+    async with connect(rig.url, proxy=None, **CLIENT_OPTIONS) as ws:
         await client.attach(ws)
 
 
@@ -295,9 +295,9 @@ async def test_another_version_is_refused(rig) -> None:
             refused.set_result(refusal)
 
     rig.handle = handle
-    async with connect(rig.url, proxy=None, **WEBSOCKET_OPTIONS) as ws:
+    async with connect(rig.url, proxy=None, **CLIENT_OPTIONS) as ws:
         await ws.send(json.dumps({"type": "hello", "version": 2}))
-        answer = json.loads(await ws.recv())
+        answer = json.loads(await ws.receive())
     assert (answer["type"], answer["code"]) == ("refusal", "version")
     assert (await refused).code == "version"
 
@@ -316,7 +316,7 @@ async def test_silence_in_the_handshake_is_bounded(rig, monkeypatch) -> None:
 
 async def test_a_websocket_lost_in_the_handshake_is_worth_a_retry(rig) -> None:
     async def handle(ws) -> None:
-        await ws.recv()
+        await ws.receive()
 
     rig.handle = handle
     with pytest.raises(TunnelLost):
@@ -353,7 +353,7 @@ async def test_refusing_a_client_that_left_is_no_error(rig) -> None:
         done.set_result(None)
 
     rig.handle = handle
-    async with connect(rig.url, proxy=None, **WEBSOCKET_OPTIONS):
+    async with connect(rig.url, proxy=None, **CLIENT_OPTIONS):
         pass
     await done
 

@@ -162,7 +162,7 @@ async def test_the_write_buffer_has_marks(pair, recorder, until) -> None:
     assert left.get_write_buffer_limits() == (100, 400)
     with pytest.raises(ValueError, match="high"):
         left.set_write_buffer_limits(high=1, low=2)
-    left.write(bytes(401))  # before there is a protocol: it is asked to pause as soon as it comes
+    left.write(bytes(2000))  # before there is a protocol: it is asked to pause as soon as it comes
     protocol = recorder()
     left.start(protocol)
     assert protocol.calls == ["made", "pause"]
