@@ -1,7 +1,7 @@
 """AES-GCM of SSH packets (RFC 5647), faster than asyncssh's own.
 
 That sets up a new key schedule for each packet, and cuts, joins and copies it several times. This one takes
-over its keys and its counter; the relay also opens packets with it on one connection and seals them on another.
+over its keys and its counter; the relay opens packets with it on one side and seals them for the other.
 """
 
 from asyncssh.crypto.cipher import GCMCipher

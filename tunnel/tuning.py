@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import asyncssh
-from asyncssh.constants import MSG_IGNORE
+from asyncssh.constants import MSG_CHANNEL_CLOSE, MSG_IGNORE
 from asyncssh.packet import SSHPacket
 
 from tunnel.gcm import Gcm
@@ -94,6 +94,32 @@ def when_reader_gone(channel: "asyncssh.SSHServerChannel[bytes]", callback: Call
     # asyncssh looks its handlers up by name: an attribute of the channel is one of them.
     name = "_process_eow_at_openssh_dot_com_request"
     setattr(channel, name, process_request)
+
+
+def when_closed_by_peer(channel: Any, callback: Callable[[], None]) -> None:
+    """Call back when the peer closes a channel, also while it is not read.
+
+    asyncssh tells its session only once all that came before was delivered, and it may be we who let that wait.
+    """
+    handlers = channel._packet_handlers  # noqa: SLF001  (see the top)
+    process_close = handlers[MSG_CHANNEL_CLOSE]
+
+    def process_close_and_tell(chan: Any, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        process_close(chan, pkttype, pktid, packet)
+        callback()
+
+    channel._packet_handlers = handlers | {MSG_CHANNEL_CLOSE: process_close_and_tell}  # noqa: SLF001
+
+
+def accept_any_command(channel: Any) -> None:
+    """Take commands with bytes that are not UTF-8, as sshd does; they become surrogates (PEP 383)."""
+
+    def process_exec_request(packet: SSHPacket) -> Any:
+        command = packet.get_string().decode("utf-8", "surrogateescape")
+        packet.check_end()
+        return channel._start_session(command=command)  # noqa: SLF001
+
+    channel._process_exec_request = process_exec_request  # noqa: SLF001
 
 
 def channel_count(connection: Connection) -> int:

@@ -30,12 +30,12 @@ COALESCE = 256 * 1024
 """Bytes of one WebSocket message, and the frame that went beyond: larger ones were not faster (bench)."""
 
 LARGE = 1024
-"""Bytes from which a write waits for others to go with it: above a keystroke and its echo, below a line of text."""
+"""Bytes from which a write waits for others to go with it: above a keystroke and its echo, below a screenful."""
 
 FAREWELL_TIMEOUT = 2.0
 """Seconds for saying goodbye to a peer that may not read."""
 
-OnStream = Callable[[Stream], None]
+OnStream = Callable[[Stream], object]
 OnMessage = Callable[[ControlMessage], None]
 Clock = Callable[[], float]
 
@@ -275,7 +275,7 @@ class Tunnel:
             self._close_reason = reason
         self.forget(reason)
 
-    def _call(self, callback: Callable[[Any], None], argument: object) -> None:
+    def _call(self, callback: Callable[[Any], object], argument: object) -> None:
         """Call the tunnel's owner; what it raises is a bug there, and no reason to lose the tunnel."""
         try:
             callback(argument)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 GOODBYE_SECONDS = 2.0
 """For the session process to tell its viewers and leave."""
 
+STUCK_SECONDS = 30
+"""How long after its deadline a session may go on: then its process is stuck, and must not hold the build."""
+
 _SIGKILL, _SIGCONT, _SIGSTOP = 9, 18, 19
 _JOB_CONTROL_STOPS = (20, 21, 22)
 """TSTP, TTIN, TTOU: stops that come from a terminal, and that a calling shell wants to see."""
@@ -236,8 +239,12 @@ class Keeper:
         if session is None:
             say("no session: out of processes or memory; the step's own result stands")
             return status
+        deadline = time.monotonic() + self._config.timeout + STUCK_SECONDS
         while self._verdict is None and session.connected and not self._aborted:
-            self._wait()
+            self._wait(max(deadline - time.monotonic(), 0))
+            if time.monotonic() >= deadline:
+                say("the session process does not end the session in time: ending it")
+                self._aborted = "timeout"
         if self._verdict is None and not self._aborted:
             self._wait_for_end(session)
             say(f"the session process ended ({verdict.describe(session.status)}): the session is over")

@@ -22,11 +22,12 @@ from agent.session.dial import Dialler, Relay
 from agent.session.errors import RelayError
 from agent.session.identity import new_owner_secret, new_session_id
 from agent.session.lifecycle import Action, Event, Lifecycle, State
-from agent.session.loop import ThreadlessLoop
+from agent.session.loop import OncePerKind, ThreadlessLoop
 from agent.session.processes import foreground
 from agent.session.section import Direct, Relayed, duration, outcome, section
 from agent.session.server import Door, Host, Login, listen
 from agent.session.workshop import Workshop
+from tunnel.adapter import Acceptor
 from tunnel.connection import ClientTunnel
 from tunnel.messages import Abort, ControlMessage, Registration, Welcome, label
 
@@ -61,14 +62,12 @@ class Session:
         self._verdict = "-"
         self._end_detail = ""
         self._way: Direct | Relayed | None = None
-        self._gone = asyncio.Event()
         self._logged_in_at: dict[int, float] = {}
         self._program = os.path.abspath(sys.argv[0])
         self._workshop = Workshop(
             self._id,
             config.environment,
             os.path.dirname(self._program),
-            guard.watch,
         )
         self._host = Host(self._door(), self._workshop, self)
 
@@ -77,19 +76,19 @@ class Session:
     async def serve(self) -> None:
         """Open the doors, then follow the life cycle to its end."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(OncePerKind())
         loop.add_reader(self._link.fileno(), self._hear_keeper)
         acceptor = await listen(self._host, self._host_key)
         async with contextlib.AsyncExitStack() as doors:
-            control = await loop.create_unix_server(
-                lambda: Control(self._answer, acceptor.protocol_factory), "\0" + socket_name(os.getppid())
-            )
-            doors.callback(control.close)
+            await self._open_control(acceptor, doors)
             if self._config.relay is None:
                 await self._open_port(acceptor, doors)
             else:
                 await self._dial(acceptor, doors)
-            while not self._gone.is_set():
-                for action in self._lifecycle.handle(await self._next_event()):
+            event = None
+            while event is not Event.GOODBYE:
+                event = await self._next_event()
+                for action in self._lifecycle.handle(event):
                     await self._do(action)
             self._host.close("the session is over")
             loop.remove_reader(self._link.fileno())
@@ -110,7 +109,7 @@ class Session:
             case Action.ANNOUNCE:
                 self._announce()
             case Action.HEARTBEAT:
-                self._next_heartbeat += self._config.heartbeat
+                self._next_heartbeat = time.monotonic() + self._config.heartbeat
                 left = duration(max(self._deadline - time.monotonic(), 0))
                 say(f"the session is open: {self._presence()}; it ends in {left}")
             case Action.REPORT:
@@ -126,7 +125,18 @@ class Session:
         keys = self._config.authorized_keys
         return Door(self._id, asyncssh.import_authorized_keys(keys) if keys is not None else None)
 
-    async def _open_port(self, acceptor: Any, doors: contextlib.AsyncExitStack) -> None:
+    async def _open_control(self, acceptor: Acceptor, doors: contextlib.AsyncExitStack) -> None:
+        name = "\0" + socket_name(os.getppid())
+        try:
+            server = await asyncio.get_running_loop().create_unix_server(
+                lambda: Control(self._answer, acceptor.protocol_factory), name
+            )
+        except OSError as error:  # another user sits on the name
+            say(f"`agent status`, `resume` and `connect` do not work in this session: {error.strerror}")
+            return
+        doors.callback(server.close)
+
+    async def _open_port(self, acceptor: Acceptor, doors: contextlib.AsyncExitStack) -> None:
         host, port = self._config.listen
         loop = asyncio.get_running_loop()
         try:
@@ -139,7 +149,7 @@ class Session:
         self._way = Direct(host, server.sockets[0].getsockname()[1], self._config.authorized_keys is not None)
         self._events.put_nowait(Event.REACHABLE)
 
-    async def _dial(self, acceptor: Any, doors: contextlib.AsyncExitStack) -> None:
+    async def _dial(self, acceptor: Acceptor, doors: contextlib.AsyncExitStack) -> None:
         config = self._config
         assert config.relay is not None
         tunnel = ClientTunnel(
@@ -191,8 +201,8 @@ class Session:
             case None:
                 guard.keeper_died()
             case ("goodbye", *reason):
-                self._end_detail = self._end_detail or " ".join(reason).replace("-", "")
-                self._gone.set()
+                if reason != ["-"]:
+                    self._end_detail = " ".join(reason)
                 self._events.put_nowait(Event.GOODBYE)
 
     def _hear_relay(self, message: ControlMessage) -> None:
@@ -257,10 +267,10 @@ class Session:
         match request:
             case {"command": "status"}:
                 return {"ok": True, **self._status()}
-            case {"command": "resume", "verdict": None | int() as verdict}:
+            case {"command": "resume", "verdict": verdict} if verdict is None or verdict in range(256):
                 if self._lifecycle.state is State.ENDING:
                     return {"ok": False, "error": "the session is ending already"}
-                self._verdict = "-" if verdict is None else str(verdict & 0xFF)
+                self._verdict = "-" if verdict is None else str(int(verdict))
                 self._events.put_nowait(Event.RESUMED)
                 return {"ok": True}
         return {"ok": False, "error": "this agent does not know that command"}

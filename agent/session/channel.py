@@ -1,6 +1,7 @@
 """One SSH session channel: a shell, a command with or without a terminal, or sftp."""
 
 import contextlib
+import re
 import shlex
 import signal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from agent.session.command import Command
 from agent.session.errors import NoShell
 from agent.session.terminal import Size, Terminal
 from agent.session.workshop import Workshop
-from tunnel.tuning import when_reader_gone
+from tunnel.tuning import accept_any_command, when_closed_by_peer, when_reader_gone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +53,9 @@ class Channel(SSHServerStreamSession[bytes]):
         """The channel is open."""
         super().connection_made(chan)
         self._login.channels.add(self)
+        accept_any_command(chan)
         when_reader_gone(chan, self.reader_gone)
+        when_closed_by_peer(chan, self.closed_by_client)
 
     def pty_requested(self, term_type: str, term_size: tuple[int, int, int, int], term_modes: Any) -> bool:
         """Note the terminal that the client has."""
@@ -67,8 +70,8 @@ class Channel(SSHServerStreamSession[bytes]):
 
     def exec_requested(self, command: str) -> bool:
         """Run a command; `scp -t` and `scp -f` need no scp in the container."""
-        if super().exec_requested(command) and shlex.split(command)[1:2]:
-            return True
+        if is_scp_server(command):
+            return super().exec_requested(command)
         self._start = lambda: self._start_command(command)
         return True
 
@@ -120,6 +123,12 @@ class Channel(SSHServerStreamSession[bytes]):
         self.signal_received("INT")
         return True
 
+    def closed_by_client(self) -> None:
+        """The client has closed the channel: nobody waits for input that was held back, nor for output."""
+        if self._command:
+            self._hang_up_command(self._command)
+        self._chan.resume_reading()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The channel is gone: a shell's terminal stays for the next login, a command is hung up."""
         self._login.channels.discard(self)
@@ -129,8 +138,11 @@ class Channel(SSHServerStreamSession[bytes]):
             if self._owns_terminal:
                 self._terminal.hang_up()
         if self._command:
-            self._command.signal(signal.SIGHUP)
-            self._command.abandon()
+            self._hang_up_command(self._command)
+
+    def _hang_up_command(self, command: Command) -> None:
+        command.signal(signal.SIGHUP)
+        command.abandon()
 
     def reader_gone(self) -> None:
         """The client takes no more output (`ssh … yes | head -1`): the command gets SIGPIPE."""
@@ -164,14 +176,16 @@ class Channel(SSHServerStreamSession[bytes]):
             self._command.pace(writable=self.writable)
 
     def show(self, data: bytes) -> None:
-        """Send output."""
-        self._chan.write(data)
+        """Send output, if the channel still takes any."""
+        with contextlib.suppress(BrokenPipeError):
+            self._chan.write(data)
 
     output = show
 
     def error_output(self, data: bytes) -> None:
-        """Send standard error."""
-        self._chan.write_stderr(data)
+        """Send standard error, if the channel still takes any."""
+        with contextlib.suppress(BrokenPipeError):
+            self._chan.write_stderr(data)
 
     def tell(self, text: str) -> None:
         """Show a line of our own, where somebody looks at a terminal."""
@@ -179,7 +193,7 @@ class Channel(SSHServerStreamSession[bytes]):
             with contextlib.suppress(OSError):
                 self._chan.write(f"\r\n{text}\r\n".encode())
 
-    def terminal_congested(self, congested: bool) -> None:
+    def input_congested(self, congested: bool) -> None:
         """Hold the client's input back, or take it again."""
         if congested:
             self._chan.pause_reading()
@@ -221,4 +235,15 @@ class Channel(SSHServerStreamSession[bytes]):
         terminal.attach(self)
 
     def _environment(self) -> dict[str, str]:
-        return self._workshop.environment(dict(self._chan.get_environment()), self._chan.get_terminal_type())
+        return self._workshop.environment(
+            dict(self._chan.get_environment()), self._chan.get_terminal_type(), self._chan.get_agent_path()
+        )
+
+
+def is_scp_server(command: str) -> bool:
+    """Tell whether this is how an old scp calls its other end; asyncssh serves it, without an scp in the container."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # the shell shall say what is wrong with it
+        return False
+    return words[:1] == ["scp"] and any(re.fullmatch("-[a-z]*[tf][a-z]*", word) for word in words[1:-1])

@@ -6,6 +6,8 @@ import os
 import signal
 from collections.abc import Callable
 
+from agent.session import guard
+
 POLL_SECONDS = 0.05
 """How often to look where the kernel has no pidfd (before 5.3) or a sandbox forbids it."""
 
@@ -23,8 +25,10 @@ def default_signals() -> None:
 def when_ended(pid: int, callback: Callable[[int], None]) -> None:
     """Call back once with the status of the child PID: an exit code, or minus a signal's number.
 
-    The child is reaped here, and nowhere else.
+    The child leads a session of its own, which the guard ends if the keeper is killed; it is reaped here, and
+    nowhere else.
     """
+    guard.watch(pid)
     loop = asyncio.get_running_loop()
     try:
         descriptor = os.pidfd_open(pid)

@@ -2,8 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import IO, Protocol
 
 from agent.session.children import default_signals, signal_group, when_ended
 from agent.session.errors import NoShell
@@ -19,7 +19,7 @@ class Caller(Protocol):
     def error_output(self, data: bytes) -> None:
         """Take standard error."""
 
-    def terminal_congested(self, congested: bool) -> None:
+    def input_congested(self, congested: bool) -> None:
         """Pause or go on sending input."""
 
     def command_ended(self, status: int) -> None:
@@ -46,14 +46,14 @@ class Command:
                 start_new_session=True,
                 preexec_fn=default_signals,  # noqa: PLW1509  (one thread: nothing can hold a lock across the fork)
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in what the client sent
             raise NoShell(f"{argv[0]} cannot be started here: {error}") from error
         assert process.stdin and process.stdout and process.stderr
         self.pid = process.pid
         self._caller = caller
         self._status: int | None = None
         self._open_outputs = 2
-        self._sink = Sink(_take(process.stdin), caller.terminal_congested)
+        self._sink = Sink(_take(process.stdin), caller.input_congested)
         self._sources = (
             Source(_take(process.stdout), caller.output, self._output_ended),
             Source(_take(process.stderr), caller.error_output, self._output_ended),
@@ -111,9 +111,8 @@ class Command:
             self._caller.command_ended(self._status)
 
 
-def _take(pipe: object) -> int:
+def _take(pipe: IO[bytes]) -> int:
     """Take the descriptor from one of Popen's files, which would close it a second time."""
-    fileno: Callable[[], int] = pipe.fileno  # type: ignore[attr-defined]
-    descriptor = os.dup(fileno())
-    pipe.close()  # type: ignore[attr-defined]
+    descriptor = os.dup(pipe.fileno())
+    pipe.close()
     return descriptor

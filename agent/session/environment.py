@@ -3,9 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-SECRETS = ("HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE")
-"""The agent's own credentials: never in the environment of anything it starts."""
-
 SESSION = "HOLDFAST_SESSION"
 """Names the session to `agent status`, `agent resume` and their like, where several agents run."""
 
@@ -23,13 +20,15 @@ def shell_environment(
     agent_directory: str,
     wanted: Mapping[str, str],
     terminal: str | None = None,
+    keys: str | None = None,
 ) -> dict[str, str]:
-    """Return the step's environment `base` for a shell, with the little that a login adds.
+    """Return the step's environment `base`, which holds none of our secrets, with the little that a login adds.
 
-    Added are `HOLDFAST_SESSION`, the agent's directory at the end of PATH, TERM on a PTY, and of what the
-    client `wanted` the locale, where the step has none: its own would name locales that the container lacks.
+    Added are `HOLDFAST_SESSION`, the agent's directory at the end of PATH, TERM on a PTY, the user's ssh-agent if
+    it is forwarded, and of what the client `wanted` the locale, where the step has none: its own would name locales
+    that the container lacks.
     """
-    environment = {name: value for name, value in base.items() if name not in SECRETS}
+    environment = dict(base)
     environment[SESSION] = session
     path = environment.get("PATH") or DEFAULT_PATH
     if agent_directory and agent_directory not in path.split(":"):
@@ -37,6 +36,8 @@ def shell_environment(
     environment["PATH"] = path
     if terminal is not None:
         environment["TERM"] = terminal
+    if keys is not None:
+        environment["SSH_AUTH_SOCK"] = keys
     if not any(name == "LANG" or name.startswith("LC_") for name in environment):
         environment.update((n, v) for n, v in wanted.items() if n == "LANG" or n.startswith("LC_"))
     return environment

@@ -59,6 +59,8 @@ _TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     # `agent connect` reaches a session whose relay does not answer yet.
     (State.CONNECTING, Event.LOGIN): (State.CONNECTING, ()),
     (State.CONNECTING, Event.LAST_LOGOUT): (State.CONNECTING, ()),
+    # A login that came before the announcement and leaves with it.
+    (State.WAITING, Event.LAST_LOGOUT): (State.WAITING, ()),
     (State.WAITING, Event.LOGIN): (State.ATTACHED, ()),
     (State.ATTACHED, Event.LOGIN): (State.ATTACHED, ()),
     (State.ATTACHED, Event.LAST_LOGOUT): (State.WAITING, ()),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+from agent.output import say
+
 
 class ThreadlessLoop(asyncio.SelectorEventLoop):
     """asyncio's loop; what it would do in a thread it does itself where there can be none.
@@ -36,3 +38,21 @@ class ThreadlessLoop(asyncio.SelectorEventLoop):
             await super().shutdown_default_executor()
         except RuntimeError:  # there are none, for none could be started
             return
+
+
+class OncePerKind:
+    """An exception handler for the loop: one line for each kind of trouble.
+
+    asyncio's own writes a traceback each time, and a build log is no place for thousands of them.
+    """
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Say what happened, the first time."""
+        error = context.get("exception")
+        kind = f"{context.get('message', '')} ({type(error).__name__})"
+        if kind not in self._said:
+            self._said.add(kind)
+            say(f"a fault in the session, which goes on: {context.get('message', '')}: {error!r}")

@@ -11,6 +11,9 @@ READ_BYTES = 128 * 1024
 SHORT_READ_BYTES = 1024
 """A read that gives less has emptied the descriptor, as good as certainly: an echo is one read, not two."""
 
+DRAIN_READS = 16
+"""Bursts in which all that the kernel holds for a PTY has been read, also when another writer goes on."""
+
 HELD_BYTES = 64 * 1024
 """Bytes held for a descriptor that takes no more, before the sender is told to pause."""
 
@@ -48,8 +51,9 @@ class Source:
 
     def drain(self) -> None:
         """Hand on what is there already, then end: the writer that matters is gone."""
-        while not self._ended and self._read_once():
-            pass
+        for _ in range(DRAIN_READS):
+            if self._ended or not self._read_once():
+                break
         self.close()
 
     def close(self) -> bool:

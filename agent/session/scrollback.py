@@ -6,6 +6,9 @@ from collections import deque
 LIMIT = 256 * 1024
 """Bytes kept for a terminal: some 3,000 lines, sent again within one SSH window."""
 
+SMALL = 4096
+"""Bytes up to which a chunk grows: a program that writes byte by byte must not cost an object for each."""
+
 _QUERIES = re.compile(
     rb"\x1b\[[?>=]?[0-9;]*[cn]"  # device attributes and status, as `ESC [ 6 n`
     rb"|\x1b\[\??[0-9;]*\$p"  # is this mode set?
@@ -28,7 +31,10 @@ class Scrollback:
 
     def append(self, data: bytes) -> None:
         """Add output; the oldest bytes beyond the limit are forgotten."""
-        self._chunks.append(data)
+        if self._chunks and len(self._chunks[-1]) < SMALL:
+            self._chunks[-1] += data
+        else:
+            self._chunks.append(data)
         self._size += len(data)
         while self._size > self._limit:
             oldest = self._chunks.popleft()

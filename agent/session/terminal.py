@@ -15,6 +15,8 @@ from agent.session.errors import NoShell
 from agent.session.pumps import Sink, Source
 from agent.session.scrollback import Scrollback
 
+STDIN = 0
+
 BURST = 16
 """PTY reads joined into one write to the viewers: 64 KiB, two packets of SSH."""
 
@@ -43,7 +45,7 @@ class Viewer(Protocol):
     def show(self, data: bytes) -> None:
         """Take output."""
 
-    def terminal_congested(self, congested: bool) -> None:
+    def input_congested(self, congested: bool) -> None:
         """Pause or go on sending input."""
 
     def terminal_ended(self, status: int) -> None:
@@ -65,9 +67,18 @@ class Terminal:
         terminal_modes: Mapping[int, int],
     ) -> None:
         """Start `argv`; NoShell if that fails."""
+        # An exception between fork and exec would leave two of us: ptyprocess looks for OSError there, no other.
+        if any("\0" in word for word in (*argv, *environment, *environment.values())):
+            raise NoShell(f"{argv[0]} cannot be started with a NUL in its arguments or environment")
+
+        def prepare() -> None:
+            default_signals()
+            with contextlib.suppress(termios.error):
+                modes.apply(STDIN, terminal_modes)
+
         try:
             process = PtyProcess.spawn(
-                list(argv), env=dict(environment), dimensions=size.applied(), preexec_fn=default_signals
+                list(argv), env=dict(environment), dimensions=size.applied(), preexec_fn=prepare
             )
         except (OSError, PtyProcessError) as error:
             raise NoShell(f"{argv[0]} cannot be started here: {error}") from error
@@ -75,9 +86,9 @@ class Terminal:
         self.ended = False
         self._viewers: list[Viewer] = []
         self._scrollback = Scrollback()
-        self._master = _take_descriptor(process)
-        with contextlib.suppress(termios.error):
-            modes.apply(self._master, terminal_modes)
+        self._master = os.dup(process.fd)
+        process.fileobj.close()
+        process.closed = True  # its own end would sleep, kill and wait
         self._source = Source(os.dup(self._master), self._output, lambda: None, burst=BURST)
         self._sink = Sink(os.dup(self._master), self._congested)
         when_ended(self.pid, self._end)
@@ -154,7 +165,7 @@ class Terminal:
 
     def _congested(self, congested: bool) -> None:
         for viewer in self._viewers:
-            viewer.terminal_congested(congested)
+            viewer.input_congested(congested)
 
     def _end(self, status: int) -> None:
         """The shell has ended: show its last words; what it left in the background loses the terminal."""
@@ -175,11 +186,3 @@ class Terminal:
         if self._master >= 0:
             os.close(self._master)
             self._master = -1
-
-
-def _take_descriptor(process: PtyProcess) -> int:
-    """Take the PTY from ptyprocess, whose own end would sleep, kill and wait."""
-    descriptor = os.dup(process.fd)
-    process.fileobj.close()
-    process.closed = True
-    return descriptor

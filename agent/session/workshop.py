@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from agent.session.environment import choose_shell, shell_environment
 from agent.session.errors import NoShell
@@ -15,13 +15,10 @@ MAX_TERMINALS = 64
 class Workshop:
     """Makes shells, and remembers the terminals of those that went on alone."""
 
-    def __init__(
-        self, session: str, base: Mapping[str, str], agent_directory: str, on_terminal: Callable[[int], None]
-    ) -> None:
+    def __init__(self, session: str, base: Mapping[str, str], agent_directory: str) -> None:
         self._session = session
         self._base = base
         self._agent_directory = agent_directory
-        self._on_terminal = on_terminal
         self._terminals: list[Terminal] = []
 
     @property
@@ -39,14 +36,20 @@ class Workshop:
             raise NoShell("there is no shell in this container")
         return found
 
-    def environment(self, wanted: Mapping[str, str], terminal: str | None) -> dict[str, str]:
-        """Return a shell's environment; `wanted` is what the client sent, `terminal` its TERM, if any."""
+    def environment(
+        self, wanted: Mapping[str, str], terminal: str | None, keys: str | None
+    ) -> dict[str, str]:
+        """Return a shell's environment.
+
+        `wanted` is what the client sent, `terminal` its TERM, `keys` the socket of its forwarded ssh-agent.
+        """
         return shell_environment(
             self._base,
             session=self._session,
             agent_directory=self._agent_directory,
             wanted=wanted,
             terminal=terminal,
+            keys=keys,
         )
 
     def detached_terminal(self) -> Terminal | None:
@@ -61,7 +64,6 @@ class Workshop:
             raise NoShell(f"{MAX_TERMINALS} shells are open already")
         terminal = Terminal(argv, environment, size, modes)
         self._terminals.append(terminal)
-        self._on_terminal(terminal.pid)
         return terminal
 
     def hang_up(self) -> None:

@@ -26,7 +26,7 @@ class Audience:
     def error_output(self, data: bytes) -> None:
         self.errors += data
 
-    def terminal_congested(self, congested: bool) -> None:
+    def input_congested(self, congested: bool) -> None:
         self.congestion.append(congested)
         self._news.set()
 

@@ -24,6 +24,7 @@ def history(*events: Event) -> tuple[Lifecycle, list[tuple[Action, ...]]]:
         ([Event.REACHABLE, Event.LOGIN, Event.LAST_LOGOUT], State.WAITING, ()),
         ([Event.REACHABLE, Event.LOGIN, Event.REACHABLE], State.ATTACHED, ()),
         ([Event.LOGIN, Event.REACHABLE], State.WAITING, (Action.ANNOUNCE,)),
+        ([Event.LOGIN, Event.REACHABLE, Event.LAST_LOGOUT], State.WAITING, ()),
         ([Event.REACHABLE, Event.HEARTBEAT], State.WAITING, (Action.HEARTBEAT,)),
         ([Event.HEARTBEAT], State.CONNECTING, (Action.HEARTBEAT,)),
         ([Event.UNREACHABLE], State.ENDING, ASK),
@@ -54,13 +55,10 @@ def test_each_end_has_its_name(event: Event, end: End) -> None:
     assert life.end is end
 
 
-@pytest.mark.parametrize(
-    "events", [[Event.REACHABLE, Event.LAST_LOGOUT], [Event.REACHABLE, Event.UNREACHABLE]]
-)
-def test_the_impossible_raises_and_names_the_pair(events: list[Event]) -> None:
-    life, _ = history(*events[:-1])
-    with pytest.raises(LifecycleError, match=f"{events[-1].value} cannot happen while {life.state.value}"):
-        life.handle(events[-1])
+def test_the_impossible_raises_and_names_the_pair() -> None:
+    life, _ = history(Event.REACHABLE)
+    with pytest.raises(LifecycleError, match="unreachable cannot happen while waiting"):
+        life.handle(Event.UNREACHABLE)
 
 
 @given(st.lists(st.sampled_from(Event), max_size=30))

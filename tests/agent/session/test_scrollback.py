@@ -53,3 +53,11 @@ def test_what_draws_is_kept(kept: bytes) -> None:
     scrollback = Scrollback()
     scrollback.append(kept)
     assert scrollback.replay() == kept
+
+
+def test_many_small_writes_cost_few_objects() -> None:
+    scrollback = Scrollback()
+    for _ in range(100_000):
+        scrollback.append(b"ab")
+    assert len(scrollback._chunks) < 100
+    assert len(scrollback.replay()) == 200_000

@@ -1,14 +1,17 @@
 """The SSH server by itself: who is let in, and what one login can make us hold."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncssh
+import psutil
 import pytest
 
+from agent.session.channel import NO_PROCESS, is_scp_server
 from agent.session.server import MAX_CHANNELS, Door, Host, Login, listen
 from agent.session.visitors import BRIDGE, CONNECT, LOOPBACK, Visitor
 from agent.session.workshop import Workshop
@@ -58,7 +61,7 @@ def serve() -> Callable[..., Any]:
     @asynccontextmanager
     async def start(keys: Any = None) -> AsyncIterator[tuple[Host, int, Register]]:
         register = Register()
-        workshop = Workshop(SESSION, {"PATH": "/usr/bin:/bin"}, "/addon", lambda pid: None)
+        workshop = Workshop(SESSION, {"PATH": "/usr/bin:/bin"}, "/addon")
         host = Host(Door(SESSION, keys), workshop, register)
         acceptor = await listen(host, HOST_KEY)
         server = await asyncio.get_running_loop().create_server(acceptor.protocol_factory, "127.0.0.1", 0)
@@ -175,3 +178,58 @@ async def test_a_forwarded_port_reaches_what_the_container_reaches(serve) -> Non
                 peer.sendall(b"hello")
                 assert await reader.readexactly(5) == b"hello"
             writer.close()
+
+
+async def test_a_channel_closed_while_its_input_is_held_back_ends_its_command(serve) -> None:
+    async with serve() as (host, port, _register), client(port) as connection:
+        process = await connection.create_process("echo $$; exec sleep 60", encoding=None)
+        pid = int(await process.stdout.readline())
+        process.stdin.write(bytes(1 << 20))
+        login = next(iter(host.logins.values()))
+        async with asyncio.timeout(20):
+            while not next(iter(login.channels))._chan._recv_paused:
+                await asyncio.sleep(0)
+        process.close()
+        async with asyncio.timeout(20):
+            while login.channels:
+                await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            while psutil.pid_exists(pid):
+                await asyncio.sleep(0)
+
+
+async def test_a_fifo_is_refused_by_sftp_and_nobody_waits(serve, tmp_path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    async with (
+        serve() as (_, port, _register),
+        client(port) as connection,
+        connection.start_sftp_client() as sftp,
+    ):
+        for mode in ("rb", "wb"):
+            with pytest.raises(asyncssh.SFTPError):
+                await sftp.open(str(tmp_path / "fifo"), mode)
+        assert await sftp.listdir(str(tmp_path)) == [".", "..", "fifo"]
+
+
+async def test_what_no_process_can_be_given_ends_its_channel_only(serve) -> None:
+    async with serve() as (_, port, _register), client(port) as connection:
+        for options in ({"command": "echo \0"}, {"command": "echo", "term_type": "x\0y"}):
+            done = await connection.run(**options)
+            assert done.exit_status == NO_PROCESS
+        assert (await connection.run("echo fine")).stdout == "fine\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "ours"),
+    [
+        ("scp -t /tmp", True),
+        ("scp -v -r -p -f x", True),
+        ("scp -pt 'a b'", True),
+        ("scp /etc/hostname /tmp/x", False),
+        ("scp don't", False),
+        ("scp", False),
+        ("scpx -t /tmp", False),
+    ],
+)
+def test_which_commands_are_an_old_scps_other_end(command: str, ours: bool) -> None:
+    assert is_scp_server(command) is ours
