@@ -179,7 +179,7 @@ def _authorized_keys(file: str | None) -> str | None:
     if file is None:
         return None
     text = _contents(f"authorized keys {file}", file)
-    if not any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
+    if not any(values.holds_public_key(line) for line in text.splitlines()):
         raise UsageError(f"authorized keys {file}: holds no key: put one public key on each line")
     return text
 

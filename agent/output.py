@@ -17,11 +17,32 @@ def say(line: str) -> None:
 
 def show(line: str) -> None:
     """Print a line as it is, a command to copy for one; a log that is gone must not change a verdict."""
-    packet = " ".join(line.splitlines()).encode("utf-8", "backslashreplace")[:LINE_LIMIT] + b"\n"
+    offer(packet(line), STDERR, PATIENCE_MS)
+
+
+def plain(text: str) -> str:
+    """Return one line that no terminal obeys: relays and clients write into our lines, too."""
+    line = " ".join(text.splitlines())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def packet(line: str) -> bytes:
+    """Return a line as it goes out, in at most `LINE_LIMIT` bytes and a line end."""
+    return plain(line).encode()[:LINE_LIMIT] + b"\n"
+
+
+def offer(data: bytes, fd: int, patience_ms: int) -> bool:
+    """Write a packet as soon as there is room for it; False if there is none in time.
+
+    Our standard error is the step's, too, so it cannot be made non-blocking: a pipe that polls writable
+    takes PIPE_BUF bytes. Where nobody will ever read, the packet counts as written.
+    """
     try:
         poll = select.poll()
-        poll.register(STDERR, select.POLLOUT)
-        if poll.poll(PATIENCE_MS):
-            os.write(STDERR, packet)
+        poll.register(fd, select.POLLOUT)
+        if not poll.poll(patience_ms):
+            return False
+        os.write(fd, data)
     except OSError:
         pass
+    return True

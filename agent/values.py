@@ -8,8 +8,14 @@ TOKEN_LIMIT = 512
 """Characters of a token: several times what the relay hands out."""
 URL_LIMIT = 2048
 """Characters of a relay's URL, beyond which proxies refuse one anyway."""
+HOST_LIMIT = 253
+HOST_LABEL_LIMIT = 63
+"""Characters of a host's name, and of what is between its dots (RFC 1035 §2.3.4)."""
 LONGEST_SECONDS = 30 * 24 * 3600
 """No container is held for a month; more is a slip of the keyboard."""
+
+_KEY_KINDS = ("ssh-", "ecdsa-sha2-", "sk-")
+"""How the names of public keys begin."""
 
 _UNITS = (("h", 3600), ("m", 60), ("s", 1))
 _SCHEMES = {"http": "ws", "https": "wss"}
@@ -47,10 +53,46 @@ def relay_url(text: str) -> str:
         raise ValueError(f"{text!r} is not a WebSocket's address: write {_SCHEMES[scheme]}://{rest}")
     if scheme not in _SCHEMES.values():
         raise ValueError(f"{text!r} has the scheme {scheme!r}: write wss://{rest}")
-    host = rest.partition("/")[0]
-    if not host or host.startswith(":"):
+    if "#" in rest:
+        raise ValueError(f"{text!r} has a fragment: leave out what begins with #")
+    place = rest.replace("?", "/").partition("/")[0]
+    if not place or place.startswith(":"):
         raise ValueError(f"{text!r} names no host: write it like wss://relay.example.com")
+    if not _is_place(place):
+        raise ValueError(f"{text!r} has no host and port that can be: write it like wss://[::1]:8443")
     return f"{scheme}://{rest}"
+
+
+def _is_place(text: str) -> bool:
+    """Tell whether this is `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`, the port from 1 to 65535."""
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        colon, port = rest[:1], rest[1:]
+        sound = closed and colon in ("", ":") and _packed(_socket.AF_INET6, host) is not None
+    else:
+        host, colon, port = text.partition(":")
+        sound = _is_host(host)
+    return bool(sound) and (not colon or (_is_port(port) and int(port) > 0))
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether a name is made of labels as DNS bounds them; an address of IPv4 is, too."""
+    labels = text.removesuffix(".").split(".")
+    return len(text) <= HOST_LIMIT and all(
+        0 < len(label) <= HOST_LABEL_LIMIT and label.replace("-", "").replace("_", "").isalnum()
+        for label in labels
+    )
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 65536
+
+
+def _packed(family: int, host: str) -> bytes | None:
+    try:
+        return _socket.inet_pton(family, host)
+    except (OSError, UnicodeError, ValueError):
+        return None
 
 
 def address(text: str) -> tuple[str, int]:
@@ -59,20 +101,17 @@ def address(text: str) -> tuple[str, int]:
     bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bracketed else host
     well_formed = separator and host and host.isprintable() and (bracketed or ":" not in host)
-    if not (well_formed and port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536):
+    if not (well_formed and _is_port(port)):
         raise ValueError(f"{text!r} is not an address: write it like 127.0.0.1:2222 or [::1]:0")
     return ("127.0.0.1" if host == "localhost" else host), int(port)
 
 
 def is_loopback(host: str) -> bool:
     """Tell whether an address can be reached from this machine only; a name never counts as one."""
-    for family in (_socket.AF_INET, _socket.AF_INET6):
-        try:
-            packed = _socket.inet_pton(family, host)
-        except (OSError, UnicodeError, ValueError):
-            continue
-        return packed[0] == 127 if family == _socket.AF_INET else packed == bytes(15) + b"\x01"
-    return False
+    packed = _packed(_socket.AF_INET, host)
+    if packed is not None:
+        return packed[0] == 127
+    return _packed(_socket.AF_INET6, host) == bytes(15) + b"\x01"
 
 
 def when(text: str) -> str:
@@ -105,6 +144,36 @@ def token(text: str) -> str:
     if not text or len(text) > TOKEN_LIMIT or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"that is no token: it must be 1 to {TOKEN_LIMIT} visible ASCII characters")
     return text
+
+
+def holds_public_key(line: str) -> bool:
+    """Tell whether a line of an authorized_keys file holds a key, after options or none; it is not verified."""
+    words = line.split()
+    if not words or words[0].startswith("#"):
+        return False
+    return any(
+        kind.startswith(_KEY_KINDS) and _is_key(kind, text)
+        for kind, text in zip(words, words[1:], strict=False)  # noqa: RUF007  (itertools is one import more)
+    )
+
+
+def _is_key(kind: str, text: str) -> bool:
+    """Tell whether this is base64 of what names itself `kind`, and of whole fields (RFC 4253 §6.6)."""
+    import binascii  # noqa: PLC0415  (only where keys are given)
+
+    try:
+        blob = binascii.a2b_base64(text)
+    except ValueError:
+        return False
+    name = kind.encode()
+    if not blob.startswith(len(name).to_bytes(4, "big") + name):
+        return False
+    if "-cert-" in kind:  # has numbers between its fields
+        return True
+    at = 0
+    while at < len(blob):
+        at += 4 + int.from_bytes(blob[at : at + 4], "big")
+    return at == len(blob)
 
 
 def _one_of(words: tuple[str, ...], text: str) -> str:

@@ -68,6 +68,7 @@ class AgentDoor:
         *,
         ssh_host: str | None,
         ssh_port: int,
+        ssh_fingerprint: str,
         place: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,6 +77,7 @@ class AgentDoor:
         self._live = live
         self._ssh_host = ssh_host
         self._ssh_port = ssh_port
+        self._ssh_fingerprint = ssh_fingerprint
         self._place = place
         self._clock = clock
 
@@ -121,7 +123,9 @@ class AgentDoor:
             tunnel = await self._check_in(ws, hello.registration, ws.grant)
             if tunnel is None:
                 return
-            reception = Reception(ws.grant.account, self._ssh_host or ws.dialled_host, self._ssh_port)
+            reception = Reception(
+                ws.grant.account, self._ssh_host or ws.dialled_host, self._ssh_port, self._ssh_fingerprint
+            )
             welcome = await tunnel.attach(ws, hello, reception)
             event(
                 "tunnel-up",

@@ -72,6 +72,7 @@ async def running(config: Config) -> AsyncIterator[Running]:
             live,
             ssh_host=public.host if public else None,
             ssh_port=public.port if public else ssh.port,
+            ssh_fingerprint=key.get_fingerprint(),
             place=THIS_NODE,
         )
         websockets = await serve_websockets(

@@ -138,11 +138,15 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """What the relay tells the agent about itself: the account it belongs to, and where users reach it."""
+    """What the relay tells the agent about itself: the account it belongs to, and where users reach it.
+
+    ssh_fingerprint: of the host key that users see there, as ssh shows it; empty from a relay that does not say.
+    """
 
     account: str
     ssh_host: str
     ssh_port: int
+    ssh_fingerprint: str = ""
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -152,6 +156,7 @@ class Reception:
             account=fields.label("account"),
             ssh_host=fields.label("ssh_host"),
             ssh_port=fields.count("ssh_port", limit=65535),
+            ssh_fingerprint=fields.label("ssh_fingerprint"),
         )
 
 

@@ -1,8 +1,10 @@
 """Gathers what the "Wait for SSH" section says."""
 
+import dataclasses
 import os
 import socket
 import time
+from ipaddress import ip_address
 
 import asyncssh
 
@@ -27,13 +29,27 @@ def announcement(
         step=step,
         outcome=outcome(opened.status),
         elapsed=opened.elapsed_ms / 1000,
-        way=way,
+        way=reachable(way),
         session=session,
         connect=_connect_line(program, session) if isinstance(way, Direct) else "",
         fingerprint=f"ED25519 {host_key.get_fingerprint()}",
         timeout=timeout,
         ends_at=time.strftime("%H:%M:%S UTC", time.gmtime(ends_at)),
     )
+
+
+def reachable(way: Direct | Relayed) -> Direct | Relayed:
+    """Return the way with this machine's name in place of an address that means all of its own."""
+    if isinstance(way, Direct) and _is_wildcard(way.host):
+        return dataclasses.replace(way, host=socket.gethostname())
+    return way
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:  # a name
+        return False
 
 
 def _connect_line(program: str, session: str) -> str:

@@ -13,7 +13,6 @@ import asyncssh
 
 from agent.config import Config
 from agent.link import Link
-from agent.output import say, show
 from agent.session import guard
 from agent.session.announce import announcement
 from agent.session.asleep import Opened
@@ -22,6 +21,7 @@ from agent.session.dial import Dialler, Relay
 from agent.session.errors import RelayError
 from agent.session.identity import new_owner_secret, new_session_id
 from agent.session.lifecycle import Action, Event, Lifecycle, State
+from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
 from agent.session.processes import foreground
 from agent.session.section import Direct, Relayed, duration, outcome, section
@@ -37,9 +37,15 @@ LAST_WORDS_SECONDS = 0.2
 FAREWELL_SECONDS = 1.0
 """Time to say goodbye to logins and the relay; the keeper waits for 2 s."""
 
+FLUSH_SECONDS = 0.5
+"""Time for a log that takes nothing to take our last lines."""
+
 
 def run(link: Link, config: Config, opened: Opened, _step_pid: int | None) -> None:
     """Serve one session until the keeper says goodbye."""
+    # asyncssh asks for both, and fails where a UID has neither a HOME nor a passwd entry. Shells get the step's own.
+    os.environ.setdefault("HOME", "/")
+    os.environ.setdefault("LOGNAME", str(os.getuid()))
     with asyncio.Runner(loop_factory=ThreadlessLoop) as runner:
         runner.run(Session(link, config, opened).serve())
 
@@ -53,6 +59,7 @@ class Session:
         self._opened = opened
         self._id = new_session_id()
         self._host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self._log = Log()
         self._lifecycle = Lifecycle()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._started = time.monotonic()
@@ -91,6 +98,7 @@ class Session:
                 for action in self._lifecycle.handle(event):
                     await self._do(action)
             self._host.close("the session is over")
+            await self._log.flush(FLUSH_SECONDS)
             loop.remove_reader(self._link.fileno())
 
     async def _next_event(self) -> Event:
@@ -111,7 +119,7 @@ class Session:
             case Action.HEARTBEAT:
                 self._next_heartbeat = time.monotonic() + self._config.heartbeat
                 left = duration(max(self._deadline - time.monotonic(), 0))
-                say(f"the session is open: {self._presence()}; it ends in {left}")
+                self._log.say(f"the session is open: {self._presence()}; it ends in {left}")
             case Action.REPORT:
                 self._report_end()
             case Action.VERDICT:
@@ -132,7 +140,9 @@ class Session:
                 lambda: Control(self._answer, acceptor.protocol_factory), name
             )
         except OSError as error:  # another user sits on the name
-            say(f"`agent status`, `resume` and `connect` do not work in this session: {error.strerror}")
+            self._log.say(
+                f"`agent status`, `resume` and `connect` do not work in this session: {error.strerror}"
+            )
             return
         doors.callback(server.close)
 
@@ -142,8 +152,10 @@ class Session:
         try:
             server = await loop.create_server(acceptor.protocol_factory, host, port)
         except OSError as error:
-            say(f"cannot listen on {host}:{port}: {error.strerror}")
-            self._events.put_nowait(Event.UNREACHABLE)
+            self._log.say(
+                f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); choose another --listen"
+            )
+            self._events.put_nowait(Event.NO_PORT)
             return
         doors.callback(server.close)
         self._way = Direct(host, server.sockets[0].getsockname()[1], self._config.authorized_keys is not None)
@@ -170,7 +182,7 @@ class Session:
             tunnel,
             first_welcome_seconds=config.connect_timeout,
             on_welcome=self._welcomed,
-            on_trouble=lambda trouble: say(f"relay: {trouble}"),
+            on_trouble=lambda trouble: self._log.say(f"relay: {trouble}"),
         )
         dialling = asyncio.create_task(self._keep_dialling(dialler))
 
@@ -186,12 +198,14 @@ class Session:
         try:
             await dialler.run()
         except RelayError as error:
-            say(f"relay: {error}; so there is no session")
+            self._log.say(f"relay: {error}; so there is no session")
             self._events.put_nowait(Event.UNREACHABLE)
 
     def _welcomed(self, welcome: Welcome) -> None:
         reception = welcome.reception
-        self._way = Relayed(reception.account, reception.ssh_host, reception.ssh_port)
+        self._way = Relayed(
+            reception.account, reception.ssh_host, reception.ssh_port, reception.ssh_fingerprint
+        )
         self._events.put_nowait(Event.REACHABLE)
 
     # What we hear.
@@ -213,13 +227,13 @@ class Session:
     def login(self, login: Login) -> None:
         """Somebody has logged in."""
         self._logged_in_at[login.number] = time.monotonic()
-        say(f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}")
+        self._log.say(f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}")
         self._events.put_nowait(Event.LOGIN)
 
     def logout(self, login: Login) -> None:
         """Somebody has left."""
         stayed = duration(time.monotonic() - self._logged_in_at.pop(login.number))
-        say(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
+        self._log.say(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
         if not self._host.logins:
             self._events.put_nowait(Event.LAST_LOGOUT)
 
@@ -239,7 +253,7 @@ class Session:
                 ends_at=self._ends_at,
             )
         ):
-            show(line)
+            self._log.show(line)
         if self._host.logins:
             self._events.put_nowait(Event.LOGIN)
 
@@ -254,7 +268,7 @@ class Session:
             else f"exit code {self._verdict}, the step's own: {own}"
         )
         line = f"the session is over after {duration(time.monotonic() - self._started)}: {why}; {verdict}"
-        say(line)
+        self._log.say(line)
         self._host.tell(f"holdfast: {line}")
 
     def _presence(self) -> str:
@@ -280,7 +294,7 @@ class Session:
             "session": self._id,
             "state": self._lifecycle.state.value,
             "step": outcome(self._opened.status),
-            "ends_in": max(round(self._deadline - time.monotonic()), 0),
+            "ends_in": duration(max(self._deadline - time.monotonic(), 0)),
             "logins": [
                 {
                     "number": login.number,

@@ -9,15 +9,40 @@ import sys
 from typing import Any
 
 from agent.errors import UsageError
+from agent.output import plain
 from agent.session.control import PREFIX, namespace
 from agent.session.environment import SESSION
+from agent.session.visitors import peer, trusted
 
 ANSWER_SECONDS = 5
 """Time for an answer: the session process answers from its event loop, in a millisecond or so."""
 
+ANSWER_BYTES = 64 * 1024
+"""A status with hundreds of logins and terminals."""
+
 CHUNK_BYTES = 128 * 1024
 
 OK, FAILED = 0, 1
+
+HELP = {
+    "status": """\
+usage: agent status [--json]
+
+Shows the session that this container is held for.
+""",
+    "resume": """\
+usage: agent resume [--pass | --fail [CODE]]
+
+Ends the hold. The build goes on with the step's own exit code, with 0 (--pass), or with CODE (--fail; 1).
+""",
+    "connect": """\
+usage: agent connect
+
+Joins standard input and output to the session's SSH server:
+    ssh -o ProxyCommand="docker exec -i CONTAINER agent connect" SESSION
+""",
+}
+HELP_END = f"\nWhere several sessions are open, {SESSION}=ID in the environment says which.\n"
 
 
 class ControlError(Exception):
@@ -26,6 +51,9 @@ class ControlError(Exception):
 
 def main(command: str, argv: list[str]) -> int:
     """Run one of the commands; returns its exit code, raises UsageError for a bad word."""
+    if argv and argv[0] in ("--help", "-h"):
+        print(HELP[command] + HELP_END, end="")
+        return OK
     try:
         match command:
             case "status":
@@ -35,7 +63,7 @@ def main(command: str, argv: list[str]) -> int:
             case "connect":
                 return _connect(argv)
     except ControlError as error:
-        print(f"agent: {error}", file=sys.stderr)
+        print(f"agent: {plain(str(error))}", file=sys.stderr)
         return FAILED
     raise UsageError(f"unknown command {command}")
 
@@ -50,11 +78,12 @@ def _status(argv: list[str]) -> int:
         return OK
     for name, value in answer.items():
         if name not in ("ok", "logins", "terminals"):
-            print(f"{name + ':':<10} {value}")
+            print(plain(f"{name + ':':<10} {value}"))
     for login in answer["logins"]:
-        print(f"login:     {login['user'] or 'session id'} from {login['address']}")
+        print(plain(f"login:     {login['user'] or 'session id'} from {login['address']}"))
     for terminal in answer["terminals"]:
-        print(f"terminal:  {terminal['foreground'] or 'idle'}{'' if terminal['viewers'] else ' (detached)'}")
+        detached = "" if terminal["viewers"] else " (detached)"
+        print(plain(f"terminal:  {terminal['foreground'] or 'idle'}{detached}"))
     return OK
 
 
@@ -66,6 +95,8 @@ def _resume(argv: list[str]) -> int:
 
 def _verdict(argv: list[str]) -> int | None:
     """Return the exit code that was asked for; None is the step's own."""
+    if argv and argv[0].startswith("--fail="):
+        argv = ["--fail", argv[0].removeprefix("--fail="), *argv[1:]]
     match argv:
         case []:
             return None
@@ -124,21 +155,24 @@ def _request(sock: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
         sock.sendall(json.dumps(request).encode() + b"\n")
         line = b""
         # A byte at a time: what follows the answer to `connect` is SSH, and not ours.
-        while not line.endswith(b"\n"):
+        while not line.endswith(b"\n") and len(line) < ANSWER_BYTES:
             byte = sock.recv(1)
             if not byte:
                 break
             line += byte
-        answer: dict[str, Any] = json.loads(line)
+        answer: Any = json.loads(line)
     except TimeoutError:
         raise ControlError(f"the session does not answer within {ANSWER_SECONDS} s") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise ControlError(
             "the session closed the connection without an answer; has it just ended?"
         ) from None
-    if not answer.get("ok"):
-        raise ControlError(str(answer.get("error", "the session said no")))
-    return answer
+    match answer:
+        case {"ok": True}:
+            return dict(answer)
+        case {"ok": False, "error": str() as error}:
+            raise ControlError(error)
+    raise ControlError("the session said what is no answer; is it of another version?")
 
 
 def _find() -> socket.socket:
@@ -147,16 +181,24 @@ def _find() -> socket.socket:
     names = _socket_names()
     if not names:
         raise ControlError("no session is open in this container")
-    if len(names) == 1:
+    if len(names) == 1 and not wanted:
         return _open(names[0])
-    sessions = {name: _session_of(name) for name in names}
-    ours = {name: session for name, session in sessions.items() if session}
-    chosen = [name for name, session in ours.items() if session == wanted] or list(ours)
+    sessions: dict[str, str] = {}
+    refusals: list[ControlError] = []
+    for name in names:
+        try:
+            sessions[name] = _session_of(name)
+        except ControlError as refusal:
+            refusals.append(refusal)
+    if not sessions:
+        raise refusals[0]
+    chosen = [name for name, session in sessions.items() if wanted in (None, "", session)]
+    if not chosen:
+        raise ControlError(f"session {wanted} is not open here")
     if len(chosen) > 1:
-        listed = ", ".join(sorted(ours.values()))
+        listed = ", ".join(sorted(sessions.values()))
         raise ControlError(f"several sessions are open here; say which by {SESSION}=ID: {listed}")
-    # None that answers us: the first says why.
-    return _open((chosen or names)[0])
+    return _open(chosen[0])
 
 
 def _socket_names() -> list[str]:
@@ -168,20 +210,21 @@ def _socket_names() -> list[str]:
 
 
 def _open(name: str) -> socket.socket:
+    """Connect to a session of our own user's, or root's: anybody can listen under such a name."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(ANSWER_SECONDS)
     try:
         sock.connect("\0" + name)
+        pid, uid, _ = peer(sock)
     except OSError as error:
         sock.close()
         raise ControlError(f"the session cannot be reached: {error.strerror}; has it just ended?") from None
+    if not trusted(pid, uid):
+        sock.close()
+        raise ControlError(f"what listens as {name} belongs to uid {uid}: it is not an agent of yours")
     return sock
 
 
 def _session_of(name: str) -> str:
-    """Return the id of a session; empty if it is not ours, or just gone."""
-    try:
-        with _open(name) as sock:
-            return str(_request(sock, {"command": "status"})["session"])
-    except ControlError:
-        return ""
+    with _open(name) as sock:
+        return str(_request(sock, {"command": "status"})["session"])

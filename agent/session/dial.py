@@ -6,16 +6,17 @@ import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 import certifi
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidHandshake
+from websockets.exceptions import InvalidProxy
+from websockets.proxy import get_proxy, parse_proxy
+from websockets.uri import parse_uri
 
 from agent.session.errors import RelayError, RelayRefused
 from agent.session.trouble import explain
 from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
-from tunnel.errors import RemoteProtocolError, TunnelClosed, TunnelLost, TunnelRefused
+from tunnel.errors import RemoteProtocolError
 from tunnel.messages import Welcome
 from tunnel.websocket import WebSocket
 
@@ -51,8 +52,7 @@ class Relay:
     @property
     def place(self) -> str:
         """Host and port, for a line of the log: a URL may carry a password."""
-        parts = urlsplit(self.url)
-        return parts.netloc.rpartition("@")[2]
+        return self.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 class Dialler:
@@ -72,7 +72,8 @@ class Dialler:
         self._first_welcome_seconds = first_welcome_seconds
         self._on_welcome = on_welcome
         self._on_trouble = on_trouble
-        self._welcomed = asyncio.Event()
+        self._welcomed = False
+        self._trouble = "it does not answer"
 
     async def run(self) -> None:
         """Dial until the tunnel is closed.
@@ -80,60 +81,59 @@ class Dialler:
         Raises RelayError if there is no first welcome in time, or RelayRefused if there can be none. A relay
         that is lost after its first welcome is dialled for as long as the session lasts.
         """
-        dialling = asyncio.create_task(self._dial())
-        welcomed = asyncio.create_task(self._welcomed.wait())
+        seconds = self._first_welcome_seconds
         try:
-            await asyncio.wait(
-                (dialling, welcomed), timeout=self._first_welcome_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not (welcomed.done() or dialling.done()):
-                raise RelayError(f"gave up on {self._relay.place} after {self._first_welcome_seconds:g} s")
-            await dialling
-        finally:
-            for task in (dialling, welcomed):
-                task.cancel()
-            await asyncio.gather(dialling, welcomed, return_exceptions=True)
+            async with asyncio.timeout(seconds) as patience:
+                await self._dial(patience)
+        except TimeoutError:
+            raise RelayError(f"gave up on {self._relay.place} after {seconds:g} s: {self._trouble}") from None
 
-    async def _dial(self) -> None:
+    async def _dial(self, patience: asyncio.Timeout) -> None:
+        place = self._relay.place
+        context = trust(self._relay.ca_file) if self._relay.url.startswith("wss:") else None
         retries = backoff()
         complained = False
         while True:
             try:
-                welcome = await self._connect_once()
-            except RelayRefused as error:
-                if not self._welcomed.is_set():
-                    raise
-                trouble = str(error)
+                welcome = await self._connect_once(context)
             except RelayError as error:
-                trouble = str(error)
+                if isinstance(error, RelayRefused) and not self._welcomed:
+                    raise
+                self._trouble = str(error)
             else:
-                self._welcomed.set()
+                patience.reschedule(None)
+                if self._welcomed:
+                    self._on_trouble(f"the connection to {place} is back")
+                self._welcomed = True
                 self._on_welcome(welcome)
                 retries, complained = backoff(), False
                 await self._carry()
-                trouble = f"the connection to {self._relay.place} was lost; dialling again"
+                self._trouble = f"the connection to {place} was lost; dialling again"
             if self._tunnel.is_closed:
                 return
             if not complained:
-                self._on_trouble(trouble)
+                self._on_trouble(self._trouble)
                 complained = True
             await asyncio.sleep(next(retries))
 
-    async def _connect_once(self) -> Welcome:
+    async def _connect_once(self, context: ssl.SSLContext | None) -> Welcome:
         """Attach the tunnel to a new WebSocket; RelayError or RelayRefused if that fails."""
         if not self._relay.token:
             raise RelayRefused(
                 f"{self._relay.place} needs a token: set HOLDFAST_TOKEN or --token-file"
                 " (`relay token create … --permission agent` makes one)"
             )
-        place = self._relay.place
+        place, endpoint = self._relay.place, self._relay.endpoint
+        variable = ""
         try:
+            variable = proxy_variable(endpoint)
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 websocket = await connect(
-                    self._relay.endpoint,
+                    endpoint,
                     additional_headers={"Authorization": f"Bearer {self._relay.token}"},
                     user_agent_header=f"holdfast-agent/{version('holdfast')}",
-                    ssl=trust(self._relay.ca_file) if self._relay.url.startswith("wss:") else None,
+                    proxy=choose_proxy(endpoint),
+                    ssl=context,
                     open_timeout=None,
                     **CLIENT_OPTIONS,
                 )
@@ -141,15 +141,9 @@ class Dialler:
                 return await self._attach(websocket)
         except TimeoutError:
             raise RelayError(f"{place} did not answer within {ATTEMPT_SECONDS} s") from None
-        except (
-            OSError,
-            InvalidHandshake,
-            TunnelRefused,
-            RemoteProtocolError,
-            TunnelLost,
-            TunnelClosed,
-        ) as error:
-            raise explain(error, place) from error
+        # Whatever it is: what goes unseen here would hold the build until its timeout, and say nothing.
+        except Exception as error:
+            raise explain(error, place, variable) from error
 
     async def _attach(self, websocket: WebSocket) -> Welcome:
         try:
@@ -163,12 +157,43 @@ class Dialler:
             await self._tunnel.carry()
         except RemoteProtocolError as error:
             self._on_trouble(f"{self._relay.place} breaks the tunnel's protocol: {error}")
+        # Else the session would live on, out of reach, and nobody would dial.
+        except Exception as error:  # noqa: BLE001
+            self._on_trouble(f"the tunnel to {self._relay.place} broke ({type(error).__name__}: {error})")
+
+
+def choose_proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for a WebSocket's URL; InvalidProxy if it is none."""
+    proxy = get_proxy(parse_uri(url))
+    try:
+        if proxy is not None:
+            parse_proxy(proxy)
+    except ValueError as error:  # its port, say
+        raise InvalidProxy(proxy or "", str(error)) from None
+    return proxy
+
+
+def proxy_variable(url: str) -> str:
+    """Return which variable `choose_proxy` heeds, empty if none: websockets' order, urllib's spelling."""
+    if get_proxy(parse_uri(url)) is None:
+        return ""
+    kinds = ("wss", "socks", "https") if url.startswith("wss:") else ("ws", "socks", "https", "http")
+    names = (name for kind in kinds for name in (f"{kind}_proxy", f"{kind}_proxy".upper()))
+    return next((name for name in names if os.environ.get(name)), "the environment")
 
 
 def trust(ca_file: str | None) -> ssl.SSLContext:
-    """Return the TLS context: the named CAs, else the system's (or SSL_CERT_FILE), else those of certifi."""
-    context = ssl.create_default_context(cafile=ca_file)
-    paths = ssl.get_default_verify_paths()
-    if ca_file is None and not paths.cafile and not (paths.capath and os.listdir(paths.capath)):
-        context.load_verify_locations(cadata=certifi.contents())
+    """Return the TLS context: the named CAs, else the system's (or SSL_CERT_FILE), else those of certifi.
+
+    Raises RelayRefused that names the file.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+        paths = ssl.get_default_verify_paths()
+        if ca_file is None and not paths.cafile and not (paths.capath and os.listdir(paths.capath)):
+            context.load_verify_locations(cadata=certifi.contents())
+    except OSError as error:  # ssl.SSLError is one
+        what = f"CA file {ca_file}" if ca_file else "the system's CA certificates"
+        reason = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise RelayRefused(f"{what}: {reason}: give one that can be read by --ca-file") from error
     return context

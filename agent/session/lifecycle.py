@@ -19,6 +19,7 @@ class Event(Enum):
 
     REACHABLE = "reachable"
     UNREACHABLE = "unreachable"
+    NO_PORT = "no-port"
     LOGIN = "login"
     LAST_LOGOUT = "last-logout"
     HEARTBEAT = "heartbeat"
@@ -48,6 +49,7 @@ class End(Enum):
     RESUMED = "resumed"
     ABORTED = "aborted"
     RELAY_UNREACHABLE = "relay-unreachable"
+    CANNOT_LISTEN = "cannot-listen"
 
 
 _LIVE = (State.CONNECTING, State.WAITING, State.ATTACHED)
@@ -56,6 +58,7 @@ _ASK = (Action.REPORT, Action.VERDICT)
 _TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.CONNECTING, Event.REACHABLE): (State.WAITING, (Action.ANNOUNCE,)),
     (State.CONNECTING, Event.UNREACHABLE): (State.ENDING, _ASK),
+    (State.CONNECTING, Event.NO_PORT): (State.ENDING, _ASK),
     # `agent connect` reaches a session whose relay does not answer yet.
     (State.CONNECTING, Event.LOGIN): (State.CONNECTING, ()),
     (State.CONNECTING, Event.LAST_LOGOUT): (State.CONNECTING, ()),
@@ -85,6 +88,7 @@ _ENDS = {
     Event.RELAY_ABORT: End.ABORTED,
     Event.GOODBYE: End.ABORTED,
     Event.UNREACHABLE: End.RELAY_UNREACHABLE,
+    Event.NO_PORT: End.CANNOT_LISTEN,
 }
 
 

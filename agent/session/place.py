@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 
 _CONTAINER_ID = re.compile(r"/(?:containers|overlay-containers|sandboxes|docker|libpod-)/?([0-9a-f]{64})\b")
-"""Engines mount /etc/hostname and /etc/resolv.conf from a directory named by the container's id."""
+_IDENTITY = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+"""Engines mount these from a directory named by the container's id; elsewhere an id is another container's."""
 
 MARKS = ("/.dockerenv", "/run/.containerenv")
 """Files that Docker and Podman put into every container."""
@@ -12,8 +13,13 @@ MARKS = ("/.dockerenv", "/run/.containerenv")
 
 def container_id(mountinfo: str) -> str | None:
     """Return the id of 64 hexadecimal digits from `/proc/self/mountinfo`, if an engine left it there."""
-    found = _CONTAINER_ID.search(mountinfo)
-    return found.group(1) if found else None
+    for line in mountinfo.splitlines():
+        # proc(5): the fourth field is the root within the mounted file system, the fifth the mount point.
+        root, mount_point = (line.split(" ") + [""] * 5)[3:5]
+        found = _CONTAINER_ID.search(root)
+        if found and mount_point in _IDENTITY:
+            return found.group(1)
+    return None
 
 
 def runner(

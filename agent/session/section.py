@@ -5,6 +5,8 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.values import is_loopback
+
 RULE = "=" * 12
 
 
@@ -15,6 +17,8 @@ class Relayed:
     account: str
     host: str
     port: int
+    fingerprint: str = ""
+    """Of the relay's host key, which is the one that ssh shows; empty if it did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +95,29 @@ def section(say: Announcement) -> list[str]:
         lines += [
             "holdfast: to log in, put your token (with permission execute) in place of TOKEN:",
             command_line(say.way, say.session),
-            "holdfast: the relay authenticates you and sees what passes; scp, sftp and rsync want + for :",
+            "holdfast: scp, sftp, rsync and git want + for each :",
+            f"holdfast: the relay authenticates you and sees what passes; its host key {say.way.fingerprint}",
         ]
     else:
         if say.connect:
             lines += ["holdfast: to log in from the machine that runs this container:", say.connect]
         lines += [
-            "holdfast: to log in from inside it:"
-            if say.connect
-            else "holdfast: to log in from this machine:",
+            f"holdfast: to log in from {_vantage(say.way, inside=bool(say.connect))}:",
             command_line(say.way, say.session),
             "holdfast: with one of the authorised keys"
             if say.way.needs_key
             else "holdfast: the session id in it is the secret",
+            f"holdfast: host key {say.fingerprint}",
         ]
     return [
         *lines,
-        f"holdfast: host key {say.fingerprint}",
         f"holdfast: ends after {duration(say.timeout)}, at {say.ends_at}; sooner when the build is aborted,",
         "holdfast: or by `agent resume` in the session (--pass, --fail: with another exit code)",
     ]
+
+
+def _vantage(way: Direct, *, inside: bool) -> str:
+    """Return from where a session without a relay can be reached."""
+    if not is_loopback(way.host):
+        return "a machine that reaches this one"
+    return "inside it" if inside else "this machine"

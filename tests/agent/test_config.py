@@ -7,7 +7,7 @@ import pytest
 from agent.config import DEFAULT_MAX_TIMEOUT, FILE_LIMIT, Config, read
 from agent.errors import UsageError
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0000000000000000000000000000000000000000000 someone\n"
+KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'J' * 43} someone\n"
 
 
 def refused(words, environment=None):
@@ -149,6 +149,13 @@ EXPOSED = "can be reached from outside: give --authorized-keys FILE as well"
 )
 def test_bad_input_is_one_line_with_a_way_out(words, says):
     assert refused(words.split(" ") if words else []) == says
+
+
+@pytest.mark.parametrize("text", ["not a key\n", KEY[:60], "-----BEGIN OPENSSH PRIVATE KEY-----\n"])
+def test_a_file_with_no_key_that_can_be_used_is_refused(tmp_path, text):
+    """Before the step: in the session it would be too late to say so."""
+    (tmp_path / "keys").write_text(text)
+    assert refused(["--authorized-keys", str(tmp_path / "keys"), "x"]).endswith(NO_KEY)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root can read every file")

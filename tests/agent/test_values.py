@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from websockets.uri import parse_uri
 
 from agent import values
 
@@ -54,10 +55,20 @@ def test_every_duration_can_be_written(seconds):
         ("ws://127.0.0.1:8080", "ws://127.0.0.1:8080"),
         ("WSS://relay.example.com/path?x=1", "wss://relay.example.com/path?x=1"),
         ("wss://[::1]:8443", "wss://[::1]:8443"),
+        ("wss://[2001:db8::1]", "wss://[2001:db8::1]"),
+        ("ws://my_relay.example.com.:65535/", "ws://my_relay.example.com.:65535/"),
+        ("wss://bücher.example", "wss://bücher.example"),
     ],
 )
 def test_relay_url(text, url):
     assert values.relay_url(text) == url
+
+
+NO_PLACES = (
+    *("127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:99999", "127.0.0.1:abc", "127.0.0.1:", "127.0.0.1:٣"),
+    *("[::1", "[::1]x", "[::1]:", "[::1]:x", "[relay]", "a::1", "a..b", ".a", "a*b", "a\\b"),
+    *("a" * 64, ".".join(["a" * 60] * 5)),
+)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +81,8 @@ def test_relay_url(text, url):
         ("wss://", "names no host"),
         ("wss://:443", "names no host"),
         ("wss:///path", "names no host"),
+        ("wss://relay#x", "leave out what begins with #"),
+        *((f"ws://{place}/path", "no host and port that can be") for place in NO_PLACES),
         ("wss://a b", "blanks"),
         ("wss://a\nb", "blanks or control"),
         ("wss://" + "a" * 3000, "more than 2048"),
@@ -82,6 +95,17 @@ def test_no_relay_url(text, says):
     with pytest.raises(ValueError, match=re.escape(says)) as caught:
         values.relay_url(text)
     assert "secret" not in str(caught.value)
+
+
+@given(st.text("a1.:[]-_/?#%٣é", max_size=12).map("ws://".__add__))
+@example("ws://[::1]:1")
+def test_websockets_can_dial_every_relay_url_of_ascii(text):
+    try:
+        url = values.relay_url(text)
+    except ValueError:
+        return
+    if url.isascii():
+        assert 0 < parse_uri(url).port < 65536
 
 
 @pytest.mark.parametrize(
@@ -147,6 +171,41 @@ def test_no_token(text):
         values.token(text)
 
 
+ED25519 = f"AAAAC3NzaC1lZDI1NTE5AAAAI{'J' * 43}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"ssh-ed25519 {ED25519}",
+        f"  ssh-ed25519\t{ED25519} someone at work",
+        f'from="10.0.0.*",command="echo a b" ssh-ed25519 {ED25519}',
+        "ssh-ed25519-cert-v01@openssh.com AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAA",
+    ],
+)
+def test_a_line_with_a_public_key(line):
+    assert values.holds_public_key(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        f"# ssh-ed25519 {ED25519}",
+        "ssh-ed25519",
+        "ssh-ed25519 AAAA",
+        f"ssh-ed25519 {ED25519[:-4]}",  # cut off as a terminal's line is
+        f"ssh-rsa {ED25519}",
+        ED25519,
+        "ssh-ed25519 é",
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "not a key at all",
+    ],
+)
+def test_a_line_without_one(line):
+    assert not values.holds_public_key(line)
+
+
 @given(st.text())
 def test_hostile_words_raise_only_value_errors(text):
     parsers = (values.duration, values.relay_url, values.address, values.when, values.shell, values.label)
@@ -156,3 +215,4 @@ def test_hostile_words_raise_only_value_errors(text):
         except ValueError:
             continue
     values.is_loopback(text)
+    values.holds_public_key(f"ssh-rsa {text}")

@@ -32,6 +32,10 @@ USAGE_ERRORS = {
         r"token file /no/such/token: .*check",
     ),
     "wrong scheme": (["--relay", "https://relay.example.com", *STEP], r"https://relay.*wss://relay"),
+    "port that cannot be": (["--relay", "ws://127.0.0.1:99999", *STEP], r"127\.0\.0\.1:99999.*port"),
+    "bracket left open": (["--relay", "ws://[::1", *STEP], r"\[::1.*host and port"),
+    "fragment": (["--relay", "ws://127.0.0.1:1/#x", *STEP], r"fragment"),
+    "no key": (["--authorized-keys", "/etc/hostname", *STEP], r"/etc/hostname.*holds no key"),
     "no scheme": (["--relay", "relay.example.com", *STEP], r"relay\.example\.com.*wss://"),
     "no command": ([], r"COMMAND|command"),
     "missing authorised keys": (["--authorized-keys", "/no/such/keys", *STEP], r"/no/such/keys"),
@@ -150,7 +154,7 @@ def broken_relay(request, self_signed) -> Iterator[str]:
     ("broken_relay", "line"),
     [
         ("refuses", r"refuses connections.*is the relay running"),
-        ("never answers", r"gave up on \S+ after 1 s"),
+        ("never answers", r"gave up on \S+ after 1 s: it does not answer"),
         ("website", r"no agents' endpoint|no WebSocket"),
         ("garbage", r"speaks no WebSocket"),
         ("untrusted certificate", r"certificate that is not trusted.*--ca-file"),
@@ -167,6 +171,37 @@ def test_relay_that_is_none_leaves_the_verdict(agent, tmp_path, broken_relay, li
     assert re.search(line, build.log), build.log
     assert all(text.startswith("holdfast: ") for text in lines), lines
     assert len(lines) <= 3, lines
+
+
+@pytest.mark.parametrize(
+    ("proxy", "line"),
+    [
+        ("127.0.0.1:9", r"proxy of http_proxy is none: write it like http://"),
+        ("http://127.0.0.1:99999", r"proxy of http_proxy is none"),
+        ("http://127.0.0.1:9", r"proxy of http_proxy refuses connections; is the proxy running"),
+        ("socks5://127.0.0.1:9", r"proxy of http_proxy cannot be used .*python-socks"),
+    ],
+)
+def test_proxy_that_is_none_leaves_the_verdict(agent, proxy, line):
+    build = agent(
+        ["--relay", "ws://relay.example.com", "--connect-timeout", "1s", *STEP],
+        env={"http_proxy": proxy, "HOLDFAST_TOKEN": "hf_some-token"},
+    )
+    assert build.wait() == 7
+    assert re.search(rf"^holdfast: relay: relay\.example\.com: the {line}", build.log, re.MULTILINE), (
+        build.log
+    )
+
+
+def test_ca_file_that_is_none_is_named(agent):
+    build = agent(
+        ["--relay", "wss://127.0.0.1:9", "--ca-file", "/etc/hostname", *STEP],
+        env={"HOLDFAST_TOKEN": "hf_some-token"},
+    )
+    assert build.wait() == 7
+    assert re.search(
+        r"^holdfast: relay: CA file /etc/hostname: no certificates in PEM", build.log, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("token", ["", "hf_not-a-token-of-this-relay"], ids=["no token", "wrong token"])

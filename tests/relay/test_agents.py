@@ -49,7 +49,8 @@ async def test_other_paths(relay, path: str, status: int, body: str) -> None:
 
 async def test_an_agent_is_told_its_account_and_where_users_come_in(relay, start_agent) -> None:
     agent = await start_agent()
-    assert await agent.wait_up() == Reception("acme", "127.0.0.1", relay.running.ssh.port)
+    running = relay.running
+    assert await agent.wait_up() == Reception("acme", "127.0.0.1", running.ssh.port, running.fingerprint)
 
 
 async def test_a_session_id_belongs_to_who_knows_its_secret_in_its_account(relay, start_agent) -> None:
@@ -97,7 +98,9 @@ async def test_there_are_only_so_many_tunnels(start_agent, monkeypatch, limits) 
 async def test_a_tunnel_that_nobody_resumes_is_forgotten_in_time() -> None:
     now = 1000.0
     directory, live = MemoryDirectory(), LiveTunnels()
-    door = AgentDoor(None, directory, live, ssh_host=None, ssh_port=22, place="here", clock=lambda: now)
+    door = AgentDoor(
+        None, directory, live, ssh_host=None, ssh_port=22, ssh_fingerprint="", place="here", clock=lambda: now
+    )
     registration = Registration(SESSION, "ab" * 32)
     await directory.claim(SessionRecord.of(registration, "acme", "here"))
     tunnel = ServerTunnel(registration, clock=lambda: now)

@@ -20,7 +20,7 @@ async def test_agents_are_told_the_public_address(relay, new_session, agent_of) 
     async with running(config) as public:
         agent = agent_of(f"ws://{public.http}/agent")
         await agent.start()
-        assert await agent.wait_up() == Reception("acme", "ssh.example.com", 22)
+        assert await agent.wait_up() == Reception("acme", "ssh.example.com", 22, public.fingerprint)
         await agent.stop()
 
 

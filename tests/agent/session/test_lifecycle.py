@@ -48,6 +48,7 @@ def test_history(events: list[Event], state: State, last: tuple[Action, ...]) ->
         (Event.RELAY_ABORT, End.ABORTED),
         (Event.GOODBYE, End.ABORTED),
         (Event.UNREACHABLE, End.RELAY_UNREACHABLE),
+        (Event.NO_PORT, End.CANNOT_LISTEN),
     ],
 )
 def test_each_end_has_its_name(event: Event, end: End) -> None:

@@ -11,6 +11,11 @@ DOCKER = (
 PODMAN = (
     f"700 690 0:50 /containers/overlay-containers/{ID}/userdata/hostname /etc/hostname rw - tmpfs tmpfs rw\n"
 )
+OTHER = "f" * 64
+DOCKERS_HOST = (
+    f"90 22 0:44 / /var/lib/docker/containers/{OTHER}/mounts/shm rw - tmpfs shm rw\n"
+    f"91 22 8:1 /var/lib/docker/containers/{OTHER}/hostname /mnt/look rw - ext4 /dev/sda1 rw\n"
+)
 HOST = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 
 
@@ -18,6 +23,10 @@ HOST = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
     ("mountinfo", "environment", "marked", "command"),
     [
         (HOST, {}, False, None),
+        (HOST + DOCKERS_HOST, {}, False, None),
+        ("short line\n\n", {}, False, None),
+        (DOCKERS_HOST + DOCKER, {}, True, ["docker", "exec", "-i", "-u", "12345", ID[:12]]),
+        (DOCKERS_HOST, {}, True, ["docker", "exec", "-i", "-u", "12345", "box"]),
         (DOCKER, {}, True, ["docker", "exec", "-i", "-u", "12345", ID[:12]]),
         (DOCKER, {}, False, ["docker", "exec", "-i", "-u", "12345", ID[:12]]),
         (PODMAN, {"container": "podman"}, True, ["podman", "exec", "-i", "-u", "12345", ID[:12]]),

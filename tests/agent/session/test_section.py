@@ -20,7 +20,7 @@ RELAYED = Announcement(
     step="unit tests",
     outcome="exit code 2",
     elapsed=75.2,
-    way=Relayed("acme", "relay.example.com", 22),
+    way=Relayed("acme", "relay.example.com", 22, "SHA256:relay"),
     session=SESSION,
     connect="",
     fingerprint="ED25519 SHA256:abc",
@@ -50,7 +50,7 @@ def test_the_section_says_what_failed_how_to_log_in_and_when_it_ends() -> None:
         "exit code 2",
         "1 min 15 s",
         "TOKEN",
-        "SHA256:abc",
+        "SHA256:relay",
         "1 h",
         "12:00:00 UTC",
         "agent resume",
@@ -64,6 +64,21 @@ def test_in_a_container_the_line_for_its_host_comes_first() -> None:
     assert line == f'ssh -o ProxyCommand="docker exec -i -u 0 0123456789ab /addon/agent connect" {SESSION}'
     lines = section(dataclasses.replace(RELAYED, way=way, connect=line))
     assert lines.index(line) < lines.index(command_line(way, SESSION))
+
+
+@pytest.mark.parametrize(
+    ("host", "connect", "vantage"),
+    [
+        ("127.0.0.1", "", "this machine"),
+        ("127.0.0.1", "ssh -o …", "inside it"),
+        ("box", "", "a machine that reaches this one"),
+        ("box", "ssh -o …", "a machine that reaches this one"),
+    ],
+)
+def test_the_section_says_from_where_the_port_is_reached(host: str, connect: str, vantage: str) -> None:
+    way = Direct(host, 40001, needs_key=True)
+    lines = section(dataclasses.replace(RELAYED, way=way, connect=connect))
+    assert lines[lines.index(command_line(way, SESSION)) - 1] == f"holdfast: to log in from {vantage}:"
 
 
 @pytest.mark.parametrize(

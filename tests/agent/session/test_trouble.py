@@ -5,12 +5,20 @@ import ssl
 
 import pytest
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidProxyMessage,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+)
 from websockets.http11 import Response
 
 from agent.session.errors import RelayRefused
 from agent.session.trouble import explain
-from tunnel.errors import RemoteProtocolError, TunnelLost, TunnelRefused
+from tunnel.errors import RemoteProtocolError, TunnelClosed, TunnelLost, TunnelRefused
 
 
 def status(code: int, body: bytes = b"") -> InvalidStatus:
@@ -48,6 +56,10 @@ def untrusted() -> ssl.SSLCertVerificationError:
         (TunnelRefused("taken", "another agent has it"), True, "another agent has it"),
         (RemoteProtocolError("bad frame"), True, "bad frame"),
         (TunnelLost("gone"), False, "lost"),
+        (TunnelClosed("by us"), False, "lost"),
+        (InvalidURI("ws://x#y", "fragment"), True, "cannot be dialled"),
+        (UnicodeError("label empty or too long"), True, "label empty or too long"),
+        (ValueError("Port out of range"), True, "Port out of range"),
     ],
 )
 def test_explain(error: Exception, final: bool, words: str) -> None:
@@ -56,3 +68,31 @@ def test_explain(error: Exception, final: bool, words: str) -> None:
     assert words in str(found)
     assert "relay.example.com:443" in str(found)
     assert "\n" not in str(found)
+
+
+def hung_up() -> InvalidProxyMessage:
+    error = InvalidProxyMessage("did not receive a valid HTTP response from proxy")
+    error.__cause__ = EOFError()
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "final", "words"),
+    [
+        (InvalidProxy("http://me:secret@x/y", "path is meaningless"), True, "http://HOST:PORT"),
+        (InvalidProxyStatus(Response(407, "", Headers(), b"")), True, "HTTP 407"),
+        (InvalidProxyStatus(Response(503, "", Headers(), b"")), False, "HTTP 503"),
+        (InvalidProxyMessage("no valid HTTP response"), True, "no valid HTTP response"),
+        (hung_up(), False, "without an answer"),
+        (ImportError("connecting through a SOCKS proxy requires python-socks"), True, "python-socks"),
+        (ConnectionRefusedError(111, "refused"), False, "is the proxy running"),
+        (socket.gaierror(-2, "Name or service not known"), False, "Name or service not known"),
+        (OSError(101, "Network is unreachable"), False, "Network is unreachable"),
+    ],
+)
+def test_where_it_is_the_proxy_its_variable_is_named(error: Exception, final: bool, words: str) -> None:
+    found = explain(error, "relay.example.com:443", "https_proxy")
+    assert isinstance(found, RelayRefused) is final
+    assert str(found).startswith("relay.example.com:443: the proxy of https_proxy ")
+    assert words in str(found)
+    assert "secret" not in str(found)
