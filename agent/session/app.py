@@ -23,9 +23,9 @@ from agent.session.identity import new_owner_secret, new_session_id
 from agent.session.lifecycle import Action, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
-from agent.session.processes import foreground
 from agent.session.section import Direct, Relayed, duration, outcome, section
 from agent.session.server import Door, Host, Login, listen
+from agent.session.status import status
 from agent.session.workshop import Workshop
 from tunnel.adapter import Acceptor
 from tunnel.connection import ClientTunnel
@@ -280,7 +280,15 @@ class Session:
     def _answer(self, request: Mapping[str, Any]) -> Answer:
         match request:
             case {"command": "status"}:
-                return {"ok": True, **self._status()}
+                facts = status(
+                    self._id,
+                    state=self._lifecycle.state.value,
+                    step=self._opened.status,
+                    left=self._deadline - time.monotonic(),
+                    host=self._host,
+                    workshop=self._workshop,
+                )
+                return {"ok": True, **facts}
             case {"command": "resume", "verdict": verdict} if verdict is None or verdict in range(256):
                 if self._lifecycle.state is State.ENDING:
                     return {"ok": False, "error": "the session is ending already"}
@@ -288,27 +296,3 @@ class Session:
                 self._events.put_nowait(Event.RESUMED)
                 return {"ok": True}
         return {"ok": False, "error": "this agent does not know that command"}
-
-    def _status(self) -> dict[str, Any]:
-        return {
-            "session": self._id,
-            "state": self._lifecycle.state.value,
-            "step": outcome(self._opened.status),
-            "ends_in": duration(max(self._deadline - time.monotonic(), 0)),
-            "logins": [
-                {
-                    "number": login.number,
-                    "user": login.guest.user,
-                    "address": login.guest.address,
-                    "by": login.guest.kind,
-                }
-                for login in self._host.logins.values()
-            ],
-            "terminals": [
-                {
-                    "viewers": terminal.viewers,
-                    "foreground": foreground(terminal.foreground_group(), terminal.pid),
-                }
-                for terminal in self._workshop.terminals
-            ],
-        }
