@@ -1,5 +1,6 @@
 """One SSH session channel: a shell, a command with or without a terminal, or sftp."""
 
+import asyncio
 import contextlib
 import re
 import shlex
@@ -42,6 +43,7 @@ class Channel(SSHServerStreamSession[bytes]):
         self._login = login
         self._workshop = workshop
         self._window_full = False
+        self._input_congested = False
         self._size = Size(0, 0)
         self._modes: Mapping[int, int] = {}
         self._start: Any = None
@@ -194,11 +196,20 @@ class Channel(SSHServerStreamSession[bytes]):
                 self._chan.write(f"\r\n{text}\r\n".encode())
 
     def input_congested(self, congested: bool) -> None:
-        """Hold the client's input back, or take it again."""
-        if congested:
-            self._chan.pause_reading()
-        else:
+        """Hold the client's input back, or take it again.
+
+        Not at once: asyncssh is about to hand over all that it holds, and grants the client a new window with the first
+        piece of it. Paused in between, it would hold another window each time.
+        """
+        if congested and not self._input_congested:
+            asyncio.get_running_loop().call_soon(self._hold_input_back)
+        self._input_congested = congested
+        if not congested:
             self._chan.resume_reading()
+
+    def _hold_input_back(self) -> None:
+        if self._input_congested:
+            self._chan.pause_reading()
 
     def terminal_ended(self, status: int) -> None:
         """Close the channel with the exit status, or the signal, of what ran in it."""

@@ -198,6 +198,21 @@ async def test_a_channel_closed_while_its_input_is_held_back_ends_its_command(se
                 await asyncio.sleep(0)
 
 
+async def test_a_command_that_reads_slowly_costs_bounded_memory(serve) -> None:
+    slow = "while [ $(head -c 65536 | wc -c) -gt 0 ]; do :; done"
+    async with serve() as (host, port, _register), client(port) as connection:
+        process = await connection.create_process(slow, encoding=None)
+        upload = asyncio.create_task(process.communicate(bytes(24 << 20)))
+        login = next(iter(host.logins.values()))
+        most = 0
+        while not upload.done():
+            for channel in login.channels:
+                held = sum(len(data) for data, _ in channel._chan._recv_buf)
+                most = max(most, held + len(channel._command._sink._held))
+            await asyncio.sleep(0)
+    assert most < 8 << 20
+
+
 async def test_a_fifo_is_refused_by_sftp_and_nobody_waits(serve, tmp_path) -> None:
     os.mkfifo(tmp_path / "fifo")
     async with (
