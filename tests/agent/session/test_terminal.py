@@ -114,7 +114,9 @@ async def test_hanging_up_ends_the_shell_as_a_lost_line_does(audience) -> None:
 async def test_a_shell_starts_with_the_dispositions_of_a_login(audience) -> None:
     terminal("/bin/sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status").attach(audience)
     await audience.ended()
-    assert audience.shown.count(b"0000000000000000") == 2
+    masks = [int(line.split()[1], 16) for line in audience.shown.splitlines()]
+    # The C library keeps 32 and 33 to itself: nobody can set those, whatever a CI runner hands down.
+    assert [mask & ~(0b11 << 31) for mask in masks] == [0, 0]
 
 
 async def test_what_cannot_be_started_says_so() -> None:
