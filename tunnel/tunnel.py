@@ -9,6 +9,7 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
+from tunnel.attachment import Attachment
 from tunnel.errors import LocalProtocolError, RemoteProtocolError, TunnelClosed
 from tunnel.events import (
     DataReceived,
@@ -40,28 +41,6 @@ OnMessage = Callable[[ControlMessage], None]
 Clock = Callable[[], float]
 
 
-class Link:
-    """One WebSocket while the tunnel is attached to it."""
-
-    def __init__(self, ws: WebSocket) -> None:
-        self.ws = ws
-        self.is_carried = False
-        self.is_flush_due = False
-        """What there is to send will be sent soon; no need to ask again."""
-        self.must_wait = asyncio.Event()
-        """Sending has to wait for the network, or is over."""
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def end(self, error: RemoteProtocolError | None = None) -> None:
-        """Let `carry` return, or raise."""
-        if self.ended.done():
-            return
-        if error:
-            self.ended.set_exception(error)
-        else:
-            self.ended.set_result(None)
-
-
 class Tunnel:
     """What both ends of a tunnel have in common. It outlives its WebSockets, and the streams with it.
 
@@ -87,7 +66,7 @@ class Tunnel:
         self._machine = Protocol(side)
         self._streams: dict[int, Stream] = {}
         self._watching: set[Stream] = set()
-        self._link: Link | None = None
+        self._link: Attachment | None = None
         self._close_reason: str | None = None
 
     def __repr__(self) -> str:
@@ -164,14 +143,14 @@ class Tunnel:
             if self._link is link:
                 self._drop_link()
 
-    def _begin(self, ws: WebSocket, peer_received: int) -> Link:
+    def _begin(self, ws: WebSocket, peer_received: int) -> Attachment:
         """Take this WebSocket; RemoteProtocolError for a count that cannot be, and the streams are lost."""
         try:
             self._machine.attach(peer_received, self._clock())
         except RemoteProtocolError as error:
             self._distrust(error)
             raise
-        self._link = Link(ws)
+        self._link = Attachment(ws)
         self.lost_since = None
         return self._link
 
@@ -185,7 +164,7 @@ class Tunnel:
         link.end()
         link.ws.transport.abort()
 
-    async def _send(self, link: Link) -> None:
+    async def _send(self, link: Attachment) -> None:
         """Send when there is more than the network takes; `_flush` sends the rest."""
         with suppress(ConnectionClosed, OSError):
             while self._link is link and not self._machine.has_left:
@@ -198,7 +177,7 @@ class Tunnel:
             if self._link is link:
                 await link.ws.close()
 
-    def _flush(self, link: Link) -> None:
+    def _flush(self, link: Attachment) -> None:
         """Send what there is, as far as the network takes it."""
         link.is_flush_due = False
         size = COALESCE
@@ -211,7 +190,7 @@ class Tunnel:
         if link.ws.is_full or self._machine.has_left:
             link.must_wait.set()
 
-    def _receive(self, link: Link, data: str | bytes) -> None:
+    def _receive(self, link: Attachment, data: str | bytes) -> None:
         """Take a message, and send at once what follows from it."""
         if self._link is not link:
             return
@@ -224,7 +203,7 @@ class Tunnel:
         else:
             self._flush(link)
 
-    def _take(self, link: Link, data: str | bytes) -> None:
+    def _take(self, link: Attachment, data: str | bytes) -> None:
         if isinstance(data, str):
             raise RemoteProtocolError("text after the handshake")
         for event in self._machine.receive_data(data, self._clock()):
@@ -241,7 +220,7 @@ class Tunnel:
         for stream in watching:
             stream.flushed()
 
-    async def _keep_alive(self, link: Link) -> None:
+    async def _keep_alive(self, link: Attachment) -> None:
         while self._link is link and self._machine.tick(self._clock()):
             self.wake()
             await asyncio.sleep(self._machine.next_tick() - self._clock())
