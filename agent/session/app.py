@@ -41,7 +41,7 @@ FLUSH_SECONDS = 0.5
 """Time for a log that takes nothing to take our last lines."""
 
 
-def run(link: Link, config: Config, opened: Opened, _step_pid: int | None) -> None:
+def run(link: Link, config: Config, opened: Opened) -> None:
     """Serve one session until the keeper says goodbye."""
     # asyncssh asks for both, and fails where a UID has neither a HOME nor a passwd entry. Shells get the step's own.
     os.environ.setdefault("HOME", "/")

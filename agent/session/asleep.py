@@ -59,31 +59,29 @@ def sleep(link: Link, config: Config, mark: int | None) -> "NoReturn":
         signals.unblock_all()
         descriptors.keep_only({link.fileno()} | ({mark} if mark is not None else set()))
         link.send("ready")
-        opened, step = _sleep_until_opened(link)
+        opened = _sleep_until_opened(link)
         from agent.session import app  # noqa: PLC0415  (asyncio and asyncssh: 20 MiB, for failed steps only)
 
-        app.run(link, config, opened, step)
+        app.run(link, config, opened)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         say(f"the session failed: {type(error).__name__}: {error}")
         os._exit(FAILED)
     os._exit(0)
 
 
-def _sleep_until_opened(link: Link) -> tuple[Opened, int | None]:
-    """Wait for `open`, and return it with the step's pid; the end of the link is the keeper's death."""
+def _sleep_until_opened(link: Link) -> Opened:
+    """Wait for `open`; the end of the link is the keeper's death."""
     poll = select.poll()
     poll.register(link.fileno(), select.POLLIN)
-    step: int | None = None
     while True:
         poll.poll()
         match link.receive():
             case None:
                 guard.keeper_died()
             case ("step", pid):
-                step = int(pid)
-                guard.watch(step)
+                guard.watch(int(pid))
             case ("open", reason, status, elapsed):
                 link.send("opened")
-                return Opened(reason, int(status), int(elapsed)), step
+                return Opened(reason, int(status), int(elapsed))
             case _:
                 pass
