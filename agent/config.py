@@ -4,9 +4,9 @@ import errno
 import os
 import stat
 
-from agent import values
+from agent import ci, values
 from agent.errors import UsageError
-from agent.options import OPTIONS, Line, take_apart
+from agent.options import OPTIONS, STDIN, Line, take_apart
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ FILE_LIMIT = 1024 * 1024
 DEFAULT_MAX_TIMEOUT = 4 * 3600
 """Seconds to which a hold may be extended where nothing is said: half a working day."""
 
+STEP_TIMEOUT_MARGIN = 15
+"""Seconds before the runner's own limit at which a hold ends: for the ending, and the runner's last steps."""
+
+LABELS = ("account", "build", "step", "node", "url")
+
 _OFF = ("0", "false")
 
 
@@ -34,12 +39,15 @@ class Config:
     | `token` | the agent's token for the relay, None without; never in a repr |
     | `ca_file` | path of a PEM file that was readable at the start; None: the system's |
     | `listen` | host and port of direct mode; port 0: any |
-    | `when` | `failure` or `never` |
-    | `timeout`, `max_timeout`, `connect_timeout`, `heartbeat` | seconds; `timeout` ≤ `max_timeout` |
+    | `when` | `failure`, `always` or `never`; `debug` has become one of them |
+    | `debugging_asked` | somebody wants this very run to be debugged: `--when always`, or the CI's switch |
+    | `standby`, `deploy`, `errexit` | switches |
+    | `timeout`, `max_timeout`, `linger`, `connect_timeout`, `heartbeat` | seconds; `timeout` ≤ `max_timeout` |
+    | `step_timeout`, `first_login`, `idle` | seconds; None: off |
     | `authorized_keys` | the text of the file, as OpenSSH writes it; None: no keys were given |
     | `account`, `build`, `step`, `node`, `url` | labels, printable, at most 256 characters; `""` without |
-    | `shell` | `sh` or `bash`; None: `command` is run as it is |
-    | `text` | the script of `-c`; None: `command` begins with the script's file |
+    | `shell` | `bash`, `sh`, `python` or `pwsh`; None: `command` is run as it is |
+    | `text` | the script of `-c`; None: `command` begins with the script's file, or `-`: standard input |
     | `command` | what follows: the arguments of the script, the file and its own, or the command line |
     | `environment` | the step's: as it arrived, decoded by `os.fsdecode`, without our secrets |
     """
@@ -51,14 +59,22 @@ class Config:
         "ca_file",
         "command",
         "connect_timeout",
+        "debugging_asked",
+        "deploy",
         "environment",
+        "errexit",
+        "first_login",
         "heartbeat",
+        "idle",
+        "linger",
         "listen",
         "max_timeout",
         "node",
         "relay",
         "shell",
+        "standby",
         "step",
+        "step_timeout",
         "text",
         "timeout",
         "token",
@@ -71,8 +87,16 @@ class Config:
     ca_file: str | None
     listen: tuple[str, int]
     when: str
+    debugging_asked: bool
+    standby: bool
+    deploy: bool
+    errexit: bool
     timeout: int
     max_timeout: int
+    step_timeout: int | None
+    first_login: int | None
+    idle: int | None
+    linger: int
     connect_timeout: int
     heartbeat: int
     authorized_keys: str | None
@@ -109,19 +133,24 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
     """
     line = take_apart(arguments)
     fields: dict[str, Any] = {option.field: option.read(line.given, environment) for option in OPTIONS}
-    if environment.get("HOLDFAST_DEBUG", "").lower() in _OFF:
-        fields["when"] = "never"
-    if line.text is None and not line.command:
-        raise UsageError(_nothing_to_run(fields["shell"]))
+    _check_command(line, fields)
+    known = ci.labels(environment)
+    fields.update({name: fields[name] or known.get(name, "") for name in LABELS})
+    fields.update({name: bool(fields[name]) for name in ("deploy", "errexit", "standby")})
+    fields["debugging_asked"] = ci.debugging_asked(environment) or fields["when"] == "always"
+    fields["when"] = _when(fields["when"], environment)
     fields["max_timeout"] = _max_timeout(fields["timeout"], fields["max_timeout"])
     fields["token"] = None
     token_file = fields.pop("token_file")
     if fields["when"] != "never":
+        _check_times(fields)
         fields["token"] = _token(line, token_file, environment)
         fields["ca_file"] = _certificates(fields["ca_file"], environment)
         fields["authorized_keys"] = _authorized_keys(fields["authorized_keys"])
         _check_exposure(fields["relay"], fields["listen"][0], fields["authorized_keys"])
-        if fields["shell"] and line.text is None:
+        if fields["standby"] and fields["relay"] is None:
+            raise UsageError("--standby needs a relay, which opens the session: give --relay URL")
+        if fields["shell"] and line.text is None and line.command[0] != STDIN:
             _check_readable(f"script {line.command[0]}", line.command[0])
     return Config(
         **fields,
@@ -131,9 +160,38 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
     )
 
 
+def _check_command(line: Line, fields: "dict[str, Any]") -> None:
+    """Check that there is something to run, and that the switches about it make sense."""
+    shell = fields["shell"]
+    if line.text is None and not line.command:
+        raise UsageError(_nothing_to_run(shell))
+    if any("\0" in word for word in (line.text or "", *line.command)):
+        raise UsageError("the script or its arguments hold a NUL, which no command line can carry")
+    if fields["errexit"] and shell in (None, "python"):
+        what = "python, which stops at its first error anyway" if shell else "a command without --shell"
+        raise UsageError(f"--errexit has no meaning for {what}: leave it out")
+
+
+def _when(when: str, environment: dict[str, str]) -> str:
+    """Return `failure`, `always` or `never`: HOLDFAST_DEBUG=0 wins over all, `debug` asks the CI's switch."""
+    if environment.get("HOLDFAST_DEBUG", "").lower() in _OFF:
+        return "never"
+    if when == "debug":
+        return "failure" if ci.debugging_asked(environment) else "never"
+    return when
+
+
+def _check_times(fields: "dict[str, Any]") -> None:
+    limit = fields["step_timeout"]
+    if limit is not None and limit <= STEP_TIMEOUT_MARGIN:
+        raise UsageError(
+            f"--step-timeout: {limit} s leaves no time for a session, which ends {STEP_TIMEOUT_MARGIN} s before"
+        )
+
+
 def _nothing_to_run(shell: str | None) -> str:
     if shell:
-        return f"nothing to run: give --shell {shell} a FILE, or -c TEXT"
+        return f"nothing to run: give --shell {shell} a FILE, -c TEXT, or - for its standard input"
     return "nothing to run: give a command, agent run [OPTIONS] -- COMMAND [ARG...]"
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: agent run [OPTIONS] -- COMMAND [ARG...]
-       agent run [OPTIONS] --shell sh|bash (-c TEXT | FILE) [ARG...]
+       agent run [OPTIONS] --shell bash|sh|python|pwsh (-c TEXT | FILE | -) [ARG...]
 """
 
 _HELP_COLUMN = 31
@@ -21,8 +21,9 @@ _HELP_COLUMN = 31
 class Option:
     """One row of the table.
 
-    `variables` are those of the environment, the weightiest first; `parse` raises ValueError with the way
-    out; a `default` of None means that nothing is the default.
+    A row without a `metavar` is a switch, which takes no value. `variables` are those of the environment, the
+    weightiest first; `parse` raises ValueError with the way out; a `default` of None means that nothing is
+    the default.
     """
 
     __slots__ = ("default", "help", "metavar", "name", "parse", "variables")
@@ -80,19 +81,47 @@ OPTIONS = (
         variables=("HOLDFAST_CA_FILE", "SSL_CERT_FILE"),
     ),
     Option("--listen", "HOST:PORT", values.address, "without a relay: where", default="127.0.0.1:0"),
-    Option("--when", "failure|never", values.when, "hold a failed step, or never", default="failure"),
+    Option(
+        "--when",
+        "failure|always|never|debug",
+        values.when,
+        "hold what; debug: a failed step, if the CI asks for it",
+        default="failure",
+    ),
+    Option("--standby", "", values.switch, "let the relay open a session while the step runs"),
+    Option("--deploy", "", values.switch, "skip the step if debugging was asked for in this build"),
     Option("--timeout", "DURATION", values.duration, "hold for at most so long", default="1h"),
     Option("--max-timeout", "DURATION", values.duration, "the longest --timeout allowed (4h, or --timeout)"),
+    Option("--step-timeout", "DURATION", values.duration, "the runner's limit: let go 15 s before it"),
+    Option("--first-login", "DURATION", values.duration, "let go if nobody has logged in for so long"),
+    Option("--idle", "DURATION", values.duration, "let go if nobody looks and nothing runs for so long"),
+    Option("--linger", "DURATION", values.duration, "hold a step that passed for so long", default="30m"),
     Option("--connect-timeout", "DURATION", values.duration, "wait for the relay's welcome", default="2m"),
     Option("--heartbeat", "DURATION", values.duration, "time between log lines in a hold", default="4m"),
     Option("--authorized-keys", "FILE", values.path, "without a relay: only these public keys log in"),
-    Option("--account", "NAME", values.label, "label: the account", default=""),
-    Option("--build", "ID", values.label, "label: the build", default=""),
-    Option("--step", "NAME", values.label, "label: the step", default=""),
-    Option("--node", "I/N", values.label, "label: which of the parallel containers", default=""),
-    Option("--url", "URL", values.label, "label: where the build is shown", default=""),
-    Option("--shell", "sh|bash", values.shell, "runs -c TEXT, or FILE", variables=()),
+    Option("--account", "NAME", values.label, "label: the account"),
+    Option("--build", "ID", values.label, "label: the build"),
+    Option("--step", "NAME", values.label, "label: the step"),
+    Option("--node", "I/N", values.label, "label: which of the parallel containers"),
+    Option("--url", "URL", values.label, "label: where the build is shown"),
+    Option(
+        "--shell",
+        "bash|sh|python|pwsh",
+        values.shell,
+        "runs -c TEXT, or FILE, or - (its input)",
+        variables=(),
+    ),
+    Option(
+        "--errexit",
+        "",
+        values.switch,
+        "stop at the first error: set -e, $ErrorActionPreference",
+        variables=(),
+    ),
 )
+
+STDIN = "-"
+"""In place of a script's file: its text is on standard input."""
 
 _BY_NAME = {option.name: option for option in OPTIONS}
 
@@ -117,7 +146,7 @@ def take_apart(arguments: list[str]) -> Line:
     """Tell options from what is to be run; UsageError for an unknown one or a value that is missing."""
     given: dict[str, str] = {}
     rest = list(arguments)
-    while rest and rest[0].startswith("-"):
+    while rest and rest[0].startswith("-") and rest[0] != STDIN:
         word = rest.pop(0)
         if word == "--":
             break
@@ -128,7 +157,10 @@ def take_apart(arguments: list[str]) -> Line:
         name, equals, value = word.partition("=")
         if name not in _BY_NAME:
             raise UsageError(f"unknown option {name}{nearest(name, _BY_NAME)}: see agent run --help")
-        given[name] = value if equals else _following(name, rest)
+        if not _BY_NAME[name].metavar:
+            given[name] = value if equals else "1"
+        else:
+            given[name] = value if equals else _following(name, rest)
     return Line(given, None, tuple(rest))
 
 
@@ -136,9 +168,12 @@ def describe() -> str:
     """Return the help of `agent run`: usage and the table."""
     rows = [USAGE, "options, and their variables in the environment:"]
     for option in OPTIONS:
-        head = f"  {option.name} {option.metavar}"
+        head = f"  {option.name} {option.metavar}".rstrip()
         default = f" ({option.default})" if option.default else ""
-        rows.append(f"{head:<{_HELP_COLUMN}}{option.help}{default}")
+        if len(head) < _HELP_COLUMN:
+            rows.append(f"{head:<{_HELP_COLUMN}}{option.help}{default}")
+        else:
+            rows += [head, f"{'':{_HELP_COLUMN}}{option.help}{default}"]
         if option.variables:
             rows.append(f"{'':{_HELP_COLUMN}}{', '.join(option.variables)}")
     rows.append("""

@@ -14,6 +14,10 @@ HOST_LABEL_LIMIT = 63
 LONGEST_SECONDS = 30 * 24 * 3600
 """No container is held for a month; more is a slip of the keyboard."""
 
+ON = ("1", "true", "yes")
+"""What switches something on, in any case of letters; a CI's debug variables say the same."""
+_OFF = ("0", "false", "no")
+
 _KEY_KINDS = ("ssh-", "ecdsa-sha2-", "sk-")
 """How the names of public keys begin."""
 
@@ -115,13 +119,21 @@ def is_loopback(host: str) -> bool:
 
 
 def when(text: str) -> str:
-    """Parse when to hold: `failure` or `never`."""
-    return _one_of(("failure", "never"), text)
+    """Parse when to hold: `failure`, `always`, `never` or `debug`."""
+    return _one_of(("failure", "always", "never", "debug"), text)
 
 
 def shell(text: str) -> str:
-    """Parse the name of a shell: `sh` or `bash`."""
-    return _one_of(("sh", "bash"), text)
+    """Parse the name of a shell: `bash`, `sh`, `python` or `pwsh`."""
+    return _one_of(("bash", "sh", "python", "pwsh"), text)
+
+
+def switch(text: str) -> bool:
+    """Parse a switch: on for `1`, `true`, `yes`, off for `0`, `false`, `no`."""
+    word = text.lower()
+    if word not in (*ON, *_OFF):
+        raise ValueError(f"{text!r} is neither on (1, true, yes) nor off (0, false, no)")
+    return word in ON
 
 
 def label(text: str) -> str:

@@ -129,9 +129,9 @@ EXPOSED = "can be reached from outside: give --authorized-keys FILE as well"
     ("words", "says"),
     [
         ("", "nothing to run: give a command, agent run [OPTIONS] -- COMMAND [ARG...]"),
-        ("--shell sh", "nothing to run: give --shell sh a FILE, or -c TEXT"),
-        ("--shell fish x", "--shell: 'fish' is none of: sh, bash"),
-        ("--when always x", "--when: 'always' is none of: failure, never"),
+        ("--shell sh", "nothing to run: give --shell sh a FILE, -c TEXT, or - for its standard input"),
+        ("--shell fish x", "--shell: 'fish' is none of: bash, sh, python, pwsh"),
+        ("--when sometimes x", "--when: 'sometimes' is none of: failure, always, never, debug"),
         ("--timeout 1x x", "--timeout: '1x' is not a duration: write it like 90s, 15m or 1h30m"),
         ("--shell sh /no/file", f"script /no/file: No such file or directory: {RIGHTS}"),
         ("--shell sh /", f"script /: Is a directory: {RIGHTS}"),

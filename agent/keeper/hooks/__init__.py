@@ -1,0 +1,1 @@
+"""Our pieces in the step's interpreter: how each of the four is started with one. `PROTOCOL.md` is their contract."""

@@ -1,0 +1,1 @@
+"""The failed interpreter, alive: what we ask it, and how people get inside."""
