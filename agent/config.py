@@ -42,6 +42,7 @@ class Config:
     | `when` | `failure`, `always` or `never`; `debug` has become one of them |
     | `debugging_asked` | somebody wants this very run to be debugged: `--when always`, or the CI's switch |
     | `standby`, `deploy`, `errexit` | switches |
+    | `drop_in` | called as tmate is: the step was another's, and has failed already |
     | `timeout`, `max_timeout`, `linger`, `connect_timeout`, `heartbeat` | seconds; `timeout` ≤ `max_timeout` |
     | `step_timeout`, `first_login`, `idle` | seconds; None: off |
     | `authorized_keys` | the text of the file, as OpenSSH writes it; None: no keys were given |
@@ -61,6 +62,7 @@ class Config:
         "connect_timeout",
         "debugging_asked",
         "deploy",
+        "drop_in",
         "environment",
         "errexit",
         "first_login",
@@ -90,6 +92,7 @@ class Config:
     debugging_asked: bool
     standby: bool
     deploy: bool
+    drop_in: bool
     errexit: bool
     timeout: int
     max_timeout: int
@@ -154,6 +157,7 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
             _check_readable(f"script {line.command[0]}", line.command[0])
     return Config(
         **fields,
+        drop_in=False,
         text=line.text,
         command=line.command,
         environment={name: value for name, value in environment.items() if name not in SECRETS},
