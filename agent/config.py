@@ -26,8 +26,6 @@ STEP_TIMEOUT_MARGIN = 15
 
 LABELS = ("account", "build", "step", "node", "url")
 
-_OFF = ("0", "false")
-
 
 # No dataclass: importing `dataclasses` costs the keeper 6 ms and 2 MiB, and it starts with every step.
 class Config:
@@ -137,7 +135,7 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
     known = ci.labels(environment)
     fields.update({name: fields[name] or known.get(name, "") for name in LABELS})
     fields.update({name: bool(fields[name]) for name in ("deploy", "errexit", "standby")})
-    fields["debugging_asked"] = ci.debugging_asked(environment) or fields["when"] == "always"
+    fields["debugging_asked"] = _asked(fields["when"], environment)
     fields["when"] = _when(fields["when"], environment)
     fields["max_timeout"] = _max_timeout(fields["timeout"], fields["max_timeout"])
     fields["token"] = None
@@ -172,9 +170,14 @@ def _check_command(line: Line, fields: "dict[str, Any]") -> None:
         raise UsageError(f"--errexit has no meaning for {what}: leave it out")
 
 
+def _asked(when: str, environment: dict[str, str]) -> bool:
+    """Tell whether somebody wants this very run to be debugged."""
+    return ci.debugging_asked(environment) or (when == "always" and not ci.debugging_off(environment))
+
+
 def _when(when: str, environment: dict[str, str]) -> str:
     """Return `failure`, `always` or `never`: HOLDFAST_DEBUG=0 wins over all, `debug` asks the CI's switch."""
-    if environment.get("HOLDFAST_DEBUG", "").lower() in _OFF:
+    if ci.debugging_off(environment):
         return "never"
     if when == "debug":
         return "failure" if ci.debugging_asked(environment) else "never"
