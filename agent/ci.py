@@ -143,7 +143,9 @@ def debugging_off(environment: "Mapping[str, str]") -> bool:
 
 def debugging_asked(environment: "Mapping[str, str]") -> bool:
     """Tell whether the CI's debug switch is on for this run: `1`, `true` or `yes`, and nothing else."""
-    return not debugging_off(environment) and any(environment.get(name, "").lower() in ON for name in DEBUG_SWITCHES)
+    return not debugging_off(environment) and any(
+        environment.get(name, "").lower() in ON for name in DEBUG_SWITCHES
+    )
 
 
 def labels(environment: "Mapping[str, str]") -> dict[str, str]:
@@ -156,7 +158,8 @@ def labels(environment: "Mapping[str, str]") -> dict[str, str]:
         return {}
     found = {name: _sound(name, _filled(templates, environment)) for name, templates in system.labels.items()}
     if system.node:
-        found["node"] = _node(*(environment.get(name, "") for name in system.node), system.first)
+        index, total = (environment.get(name, "") for name in system.node)
+        found["node"] = _node(index, total, system.first)
     return {name: value for name, value in found.items() if value}
 
 
