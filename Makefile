@@ -27,7 +27,7 @@ check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	shellcheck packaging/*.sh .ci/run
+	shellcheck packaging/*.sh packaging/wrappers/*.sh .ci/run
 
 format: $(READY)  ## rewrite the sources in the one format
 	$(BIN)/ruff format .

@@ -12,6 +12,7 @@ need ssh-keygen openssh-client
 need /usr/sbin/sshd openssh-server
 need shellcheck shellcheck
 need dash dash
+need busybox busybox
 need rsync rsync
 need python3 python3
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
