@@ -10,6 +10,7 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent resume [--pass | --fail [CODE]]
        agent inspect
        agent connect
+       agent [-f FILE] -F
        agent --version | --help
 
   run      run a build step; if it fails, keep it where it is and let its author in by ssh
@@ -17,6 +18,7 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
   resume   end the hold: with the step's own code, with 0, or with CODE (1)
   inspect  open a prompt inside the failed interpreter itself
   connect  join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
+  -F       what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
 
 `agent run --help` lists the options.
 """
@@ -71,10 +73,14 @@ def _dispatch(arguments: list[str]) -> int:
             return ask(command, rest)
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
-        case ["--version"]:
+        case ["--version" | "-V"]:
             from importlib.metadata import version  # noqa: PLC0415
 
             return _print(f"holdfast agent {version('holdfast')}\n")
+        case [word, *_] if word.startswith("-") and not word.startswith("--"):
+            from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
+
+            return drop_in(arguments)
     return _refuse(arguments)
 
 

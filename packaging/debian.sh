@@ -1,5 +1,7 @@
 #!/bin/sh
 # Install what the tests and the demo need from Debian, where it is missing and we may.
+#
+#   debian.sh [COMMAND=PACKAGE...]      what one target needs in addition
 set -eu
 
 missing=
@@ -12,9 +14,11 @@ need ssh-keygen openssh-client
 need /usr/sbin/sshd openssh-server
 need shellcheck shellcheck
 need dash dash
+need busybox busybox
 need rsync rsync
 need python3 python3
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+for more; do need "${more%%=*}" "${more#*=}"; done
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
