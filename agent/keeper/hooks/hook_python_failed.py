@@ -137,10 +137,10 @@ def hold(hook: "Hook", code: int, failure: "BaseException") -> None:
         os.write(REPORT, record([f"code={code:03}".encode(), *describe(hook, failure)]))
     except BaseException:
         return
-    wait({"failure": failure, "hook": hook, "write": write})
+    wait(failure, {"failure": failure, "hook": hook, "write": write})
 
 
-def wait(names: "dict[str, object]") -> None:
+def wait(failure: "BaseException", names: "dict[str, object]") -> None:
     """Evaluate what comes in, line by line, until the end: nothing else ends the wait, not even a signal."""
     pending = b""
     while True:
@@ -151,6 +151,7 @@ def wait(names: "dict[str, object]") -> None:
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
                 evaluate(line, dict(names))
+                remember(failure)
         except OSError:
             return
         except BaseException:
@@ -162,6 +163,14 @@ def evaluate(line: bytes, names: "dict[str, object]") -> None:
     try:
         exec(line, names)
     except BaseException:
+        return
+
+
+def remember(failure: "BaseException") -> None:
+    """Tell the interpreter again what the program died of: it ends by SIGINT if the last text it ran was interrupted."""
+    try:
+        exec("raise KeyboardInterrupt" if type(failure) is KeyboardInterrupt else "pass", {})
+    except KeyboardInterrupt:
         return
 
 
