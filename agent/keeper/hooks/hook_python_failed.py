@@ -167,7 +167,7 @@ def evaluate(line: bytes, names: "dict[str, object]") -> None:
 
 
 def remember(failure: "BaseException") -> None:
-    """Tell the interpreter again what the program died of: it ends by SIGINT if the last text it ran was interrupted."""
+    """Tell the interpreter again what the program died of: it ends by SIGINT if its last text was interrupted."""
     try:
         exec("raise KeyboardInterrupt" if type(failure) is KeyboardInterrupt else "pass", {})
     except KeyboardInterrupt:
