@@ -9,6 +9,7 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent status [--json]
        agent resume [--pass | --fail [CODE]]
        agent inspect
+       agent doctor [OPTIONS]
        agent connect
        agent [-f FILE] -F
        agent --version | --help
@@ -17,13 +18,14 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
   status   show the session that this container is held for
   resume   end the hold: with the step's own code, with 0, or with CODE (1)
   inspect  open a prompt inside the failed interpreter itself
+  doctor   look whether a session could open here
   connect  join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
   -F       what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
 
 `agent run --help` lists the options.
 """
 
-COMMANDS = ("run", "status", "resume", "inspect", "connect", "help")
+COMMANDS = ("run", "status", "resume", "inspect", "doctor", "connect", "help")
 
 USAGE_EXIT = 2
 
@@ -71,6 +73,10 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.session.client import main as ask  # noqa: PLC0415
 
             return ask(command, rest)
+        case ["doctor", *rest]:
+            from agent.doctor import main as examine  # noqa: PLC0415
+
+            return examine(rest)
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
         case ["--version" | "-V"]:

@@ -6,7 +6,6 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-from agent.config import Config
 from agent.session.dial import trust
 from agent.session.errors import RelayError
 
@@ -25,16 +24,15 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def is_debugged(config: Config) -> bool:
-    """Return whether a session of this build is enabled or held; RelayError if the relay does not say.
+def is_debugged(relay: str, token: str, ca_file: str | None, build: str) -> bool:
+    """Return whether a session of a build is enabled or held; RelayError if the relay does not say.
 
-    Needs `config.relay`, `config.token` and `config.build`.
+    `relay` is its URL, ws:// or wss://; `build` is not empty.
     """
-    assert config.relay is not None
-    scheme, _, place = config.relay.partition("://")
-    url = f"{_SCHEMES[scheme]}://{place.rstrip('/')}/agent/build?build={quote(config.build, safe='')}"
-    request = Request(url, headers={"Authorization": f"Bearer {config.token}"})  # noqa: S310  (ws or wss: `relay_url`)
-    handlers = [HTTPSHandler(context=trust(config.ca_file))] if scheme == "wss" else []
+    scheme, _, place = relay.partition("://")
+    url = f"{_SCHEMES[scheme]}://{place.rstrip('/')}/agent/build?build={quote(build, safe='')}"
+    request = Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310  (http or https, see above)
+    handlers = [HTTPSHandler(context=trust(ca_file))] if scheme == "wss" else []
     try:
         with build_opener(_NoRedirect, *handlers).open(request, timeout=ANSWER_SECONDS) as answer:
             said = json.loads(answer.read(ANSWER_BYTES))

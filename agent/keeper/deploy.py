@@ -38,7 +38,7 @@ def _relay_says_so(config: "Config") -> bool:
     except OSError:
         return False
     if pid == 0:
-        _ask(config)
+        _ask(config.relay, config.token, config.ca_file, config.build)
     descriptor = os.pidfd_open(pid)
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
@@ -49,14 +49,14 @@ def _relay_says_so(config: "Config") -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == _YES
 
 
-def _ask(config: "Config") -> "NoReturn":
+def _ask(relay: str, token: str, ca_file: str | None, build: str) -> "NoReturn":
     signals.forget_handlers()
     signals.unblock_all()
     answer = _UNKNOWN
     try:
         from agent.debugged import is_debugged  # noqa: PLC0415  (urllib, ssl: in this process alone)
 
-        answer = _YES if is_debugged(config) else _NO
+        answer = _YES if is_debugged(relay, token, ca_file, build) else _NO
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         say(f"relay: cannot say whether this build is debugged ({error}); the step runs")
     os._exit(answer)
