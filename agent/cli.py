@@ -80,9 +80,9 @@ def _dispatch(arguments: list[str]) -> int:
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
         case ["--version" | "-V"]:
-            from importlib.metadata import version  # noqa: PLC0415
+            from tunnel.version import VERSION  # noqa: PLC0415
 
-            return _print(f"holdfast agent {version('holdfast')}\n")
+            return _print(f"holdfast agent {VERSION}\n")
         case [word, *_] if word.startswith("-") and not word.startswith("--"):
             from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
 

@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from agent import ci
 from agent.config import Config, read
 from agent.errors import UsageError
 from agent.options import take_apart
 from agent.output import plain
+from tunnel.version import VERSION
 
 HELP = """\
 usage: agent doctor [OPTIONS of agent run]
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
 
 def examine(config: Config) -> Iterator[Finding]:
     """Look at everything, in the order of a session's life."""
-    yield Finding(GOOD, f"holdfast agent {version('holdfast')}, Python {sys.version.split()[0]}")
+    yield Finding(GOOD, f"holdfast agent {VERSION}, Python {sys.version.split()[0]}")
     yield _mode(config)
     yield from _labels(config)
     yield _shells()
