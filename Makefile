@@ -41,6 +41,7 @@ format: $(READY)  ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
+	$(BIN)/python bench/wrapping.py
 	$(BIN)/python bench/run.py
 
 lock: $(READY)  ## renew requirements.lock from pyproject.toml
