@@ -92,22 +92,24 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("broken", BROKEN)
+PLAIN = (
+    (
+        "holdfast.sh",
+        ["--step", "x", "--", "sh", "-c", 'cat; echo "$0 $1"; exit 7', "a", "b c"],
+        7,
+        "in\na b c\n",
+    ),
+    ("holdfast.sh", ["sh", "-c", 'echo "$@"', "--", "--", "-x"], 0, "-- -x\n"),
+    ("text.sh", ["bash", 'cat; echo "$0 $1"; exit 7', "a", "b c"], 7, "in\na b c\n"),
+    ("text.sh", ["sh", "kill -TERM $$"], -signal.SIGTERM, ""),
+    ("text.sh", ["python", "import sys; print(sys.argv[1:]); sys.exit(3)", "b c"], 3, "['b c']\n"),
+    ("file.sh", ["sh", "-"], 5, "read\n"),
+)
+
+
 @pytest.mark.parametrize(
-    ("script", "words", "code", "output"),
-    [
-        (
-            "holdfast.sh",
-            ["--step", "x", "--", "sh", "-c", 'cat; echo "$0 $1"; exit 7', "a", "b c"],
-            7,
-            "in\na b c\n",
-        ),
-        ("holdfast.sh", ["sh", "-c", 'echo "$@"', "--", "--", "-x"], 0, "-- -x\n"),
-        ("text.sh", ["bash", 'cat; echo "$0 $1"; exit 7', "a", "b c"], 7, "in\na b c\n"),
-        ("text.sh", ["sh", "kill -TERM $$"], -signal.SIGTERM, ""),
-        ("text.sh", ["python", "import sys; print(sys.argv[1:]); sys.exit(3)", "b c"], 3, "['b c']\n"),
-        ("file.sh", ["sh", "-"], 5, "read\n"),
-    ],
+    ("broken", "script", "words", "code", "output"),
+    [*((broken, *PLAIN[0]) for broken in BROKEN), *(("missing", *row) for row in PLAIN[1:])],
 )
 def test_without_an_agent_the_step_runs_plainly(made, broken, script, words, code, output):
     path = made(*BROKEN[broken]) if BROKEN[broken] else "/none/agent"
