@@ -40,6 +40,7 @@ class Config:
     | `when` | `failure`, `always` or `never`; `debug` has become one of them |
     | `debugging_asked` | somebody wants this very run to be debugged: `--when always`, or the CI's switch |
     | `standby`, `deploy`, `errexit` | switches |
+    | `drop_in` | called as tmate is: the step was another's, and has failed already |
     | `timeout`, `max_timeout`, `linger`, `connect_timeout`, `heartbeat` | seconds; `timeout` ≤ `max_timeout` |
     | `step_timeout`, `first_login`, `idle` | seconds; None: off |
     | `authorized_keys` | the text of the file, as OpenSSH writes it; None: no keys were given |
@@ -59,6 +60,7 @@ class Config:
         "connect_timeout",
         "debugging_asked",
         "deploy",
+        "drop_in",
         "environment",
         "errexit",
         "first_login",
@@ -88,6 +90,7 @@ class Config:
     debugging_asked: bool
     standby: bool
     deploy: bool
+    drop_in: bool
     errexit: bool
     timeout: int
     max_timeout: int
@@ -167,6 +170,7 @@ def make(
     """Freeze the fields, which are used up; the step's environment is what arrived, without our secrets."""
     fields.pop("token_file")
     fields.setdefault("token", None)
+    fields.setdefault("drop_in", False)
     return Config(
         **fields,
         text=text,
