@@ -18,7 +18,7 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | STATE | STATUS | |
 | --- | --- | --- |
 | `running` | `-` | the step runs |
-| `reported` | 1…255 | it failed, and its interpreter waits: the report is on the hook's pipe (`keeper/hooks/PROTOCOL.md`) |
+| `reported` | 1…255 | it failed, its interpreter waits, and its report is on the pipe (`keeper/hooks/PROTOCOL.md`) |
 | `failed` | as below | it has ended, and failed |
 | `passed` | 0 | it has ended, and passed |
 | `unknown` | `-` | it is not ours: another's trap called us when it had failed (drop-in mode) |

@@ -146,7 +146,7 @@ def configure(arguments: list[str], environment: dict[str, str], warn: "Callable
     if not ci.debugging_off(environment):
         given = _given(call, environment, warn)
     fields = config.read_options(given, environment)
-    fields.update(shell=None, errexit=False, standby=False, deploy=False)
+    fields.update(shell=None, errexit=False, standby=False, deploy=False, drop_in=True)
     fields["timeout"] = min(fields["timeout"], HOLD_LIMIT)
     fields["max_timeout"] = min(fields["max_timeout"], HOLD_LIMIT)
     fields["debugging_asked"] = not ci.debugging_off(environment)

@@ -38,7 +38,7 @@ class Keeper:
         self._signals = signals.descriptor()
         self._pipes = pipes.make()
         kernel.hide_memory()
-        kernel.adopt_orphans(wanted=True)
+        kernel.adopt_orphans()
         self._poll = select.poll()
         for descriptor in (self._signals, *self._parent.descriptors):
             self._poll.register(descriptor, select.POLLIN)

@@ -26,4 +26,4 @@ def main(arguments: list[str]) -> int:
     except KernelError as error:
         say(f"no session can open here: {error}")
         return running.become(config, arrived)
-    verdict.leave(keeper.run())
+    return verdict.leave(keeper.run())

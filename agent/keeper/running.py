@@ -4,7 +4,6 @@ import os
 import time
 
 from agent import kernel, proc
-from agent.errors import KernelError
 from agent.keeper import signals, step
 from agent.keeper.hooks.launch import GRACE_SECONDS, Launch
 
@@ -149,10 +148,7 @@ def _be(
 
 def become(config: "Config", arrived: signals.Arrived) -> int:
     """Replace this process by the step, with nothing of ours left; returns 126 or 127 if that fails."""
-    try:
-        kernel.adopt_orphans(wanted=False)
-    except KernelError:  # then we are none
-        pass
+    kernel.disown_orphans()
     signals.give_back(arrived)
     launch = step.plain(config)
     return step.become(launch, launch)

@@ -4,7 +4,7 @@ import errno
 import os
 
 from agent.config import Config
-from agent.keeper.hooks import python, pwsh, shells
+from agent.keeper.hooks import pwsh, python, shells
 from agent.keeper.hooks.launch import Launch, Numbers
 
 NOT_FOUND = 127

@@ -27,8 +27,8 @@ FAILED = 70
 class StepState:
     """What has become of the step: the words of the messages `open` and `became` (`link.py`).
 
-    `name` is `running`, `reported`, `failed`, `passed` or `unknown`; `status` the exit code, or -N for a death by signal
-    N, None while there is none; `elapsed_ms` the milliseconds since the step's start.
+    `name` is `running`, `reported`, `failed`, `passed` or `unknown`; `status` the exit code, or -N for a death by
+    signal N, None while there is none; `elapsed_ms` the milliseconds since the step's start.
     """
 
     __slots__ = ("elapsed_ms", "name", "status")

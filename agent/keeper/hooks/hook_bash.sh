@@ -15,13 +15,16 @@ if [ "$__holdfast" != 0 ]; then
     esac
     if [ -n "$__holdfast_command" ] && [ "$__holdfast_command" = "${__holdfast_at-}" ] &&
         [ "$__holdfast" = "${__holdfast_status-}" ]; then
-        __holdfast_function=
+        __holdfast_function= __holdfast_call=
     else
-        __holdfast_line=; case $__holdfast_function in ?*) __holdfast_line=$__holdfast_call;; esac
+        __holdfast_line=; case $__holdfast_function in "") __holdfast_call=;; esac
     fi
-    if command test -p /proc/self/fd/@REPORT@ && command printf "code=%03d\0${__holdfast_line:+line=%s\0}${__holdfast_function:+function=%s\0}${__holdfast_command:+command=%s\0}\0" \
-        "$__holdfast" ${__holdfast_line:+"$__holdfast_line"} ${__holdfast_function:+"${__holdfast_function:0:100}"} \
-        ${__holdfast_command:+"${__holdfast_command:0:700}"} >>/proc/self/fd/@REPORT@; then
+    __holdfast_format="code=%03d\000${__holdfast_line:+line=%s\000}${__holdfast_function:+function=%s\000}"
+    __holdfast_format+="${__holdfast_call:+called=%s\000}${__holdfast_command:+command=%s\000}\000"
+    if command test -p /proc/self/fd/@REPORT@ && command printf "$__holdfast_format" "$__holdfast" \
+        ${__holdfast_line:+"$__holdfast_line"} ${__holdfast_function:+"${__holdfast_function:0:100}"} \
+        ${__holdfast_call:+"$__holdfast_call"} ${__holdfast_command:+"${__holdfast_command:0:700}"} \
+        >>/proc/self/fd/@REPORT@; then
         # -t: a TMOUT of the step would end the wait.
         while IFS= command read -r -t99999999 __holdfast_line </proc/self/fd/@ANSWERS@; do
             command eval "$__holdfast_line"

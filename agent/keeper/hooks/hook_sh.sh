@@ -10,8 +10,10 @@ if [ "$__holdfast" != 0 ]; then
         *) __holdfast_line=;;
     esac
     case $__holdfast_command in ". /proc/self/fd/"*|". \"\$0\""|*__holdfast*) __holdfast_command=;; esac
-    if command test -p /proc/self/fd/@REPORT@ && command printf "code=%03d\000${__holdfast_line:+line=%s\000}${__holdfast_command:+command=%.700s\000}\000" \
-        "$__holdfast" ${__holdfast_line:+"$__holdfast_line"} ${__holdfast_command:+"$__holdfast_command"} >>/proc/self/fd/@REPORT@; then
+    __holdfast_format="code=%03d\000${__holdfast_line:+line=%s\000}${__holdfast_command:+command=%.700s\000}\000"
+    if command test -p /proc/self/fd/@REPORT@ && command printf "$__holdfast_format" "$__holdfast" \
+        ${__holdfast_line:+"$__holdfast_line"} ${__holdfast_command:+"$__holdfast_command"} \
+        >>/proc/self/fd/@REPORT@; then
         # bash: a TMOUT of the step would end the wait.
         while IFS= command read -r ${BASH_VERSION:+-t99999999} __holdfast_line </proc/self/fd/@ANSWERS@; do
             command eval "$__holdfast_line"

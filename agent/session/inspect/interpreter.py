@@ -5,8 +5,7 @@ import contextlib
 import os
 import signal
 import termios
-from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
@@ -17,6 +16,9 @@ from agent.session.inspect import records
 from agent.session.inspect.questions import ask_prompt
 from agent.session.pumps import Sink, Source
 from agent.session.terminal import Size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE_SECONDS = 3.0
 """Time for the state to come, which takes some 50 ms; then shells get the one that the step started with."""

@@ -54,10 +54,11 @@ class Records:
 class Report:
     """Where a step failed, as far as its interpreter knows; empty or 0 where not.
 
-    `line` is the one of the command, or with a `function` the one that called it.
+    `line` is that of the command, which may be in a `function`; `called` is where that was called.
     """
 
     line: int = 0
+    called: int = 0
     function: str = ""
     command: str = ""
     error: str = ""
@@ -65,9 +66,15 @@ class Report:
     @property
     def place(self) -> str:
         """In words, for the log: `at line 12: make test`; empty if nothing is known."""
-        where = f"at line {self.line}" if self.line else ""
-        if self.function:
-            where = f"in {self.function}" + (f", called at line {self.line}" if self.line else "")
+        where = " ".join(
+            words
+            for words, known in (
+                (f"at line {self.line}", self.line),
+                (f"in {self.function}", self.function),
+                (f"called at line {self.called}", self.called),
+            )
+            if known
+        )
         what = self.error or self.command
         return f"{where}: {what}" if where and what else where or what
 
@@ -75,9 +82,9 @@ class Report:
 def parse_report(fields: list[bytes]) -> Report:
     """Read the rest of a report."""
     said = _named(fields)
-    line = said.get("line", "")
     return Report(
-        line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else 0,
+        line=_number(said.get("line", "")),
+        called=_number(said.get("called", "")),
         function=_one_line(said.get("function", "")),
         command=_one_line(said.get("command", "")),
         error=_one_line(said.get("error", "")),
@@ -125,6 +132,10 @@ def is_left(fields: list[bytes]) -> bool:
 def _named(fields: list[bytes]) -> dict[str, str]:
     pairs = (each.partition(b"=") for each in fields)
     return {name.decode("ascii", "replace"): os.fsdecode(value) for name, _, value in pairs}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _one_line(text: str) -> str:
