@@ -20,7 +20,7 @@ $(READY): pyproject.toml requirements.lock packaging/debian.sh
 	@touch $@
 
 $(GITLAB_READY): $(GITLAB)/package-lock.json packaging/debian.sh
-	packaging/debian.sh node=nodejs npm=npm git=git
+	packaging/debian.sh gitlab
 	npm ci --prefix $(GITLAB) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
