@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what we need from Debian, where it is missing and we may: for all targets, or with the argument "gitlab"
-# for the test in which a CI runs jobs of GitLab's.
+# for the test in which a CI runs jobs of GitLab's, or with "binary" for the static binary and its tests.
 set -eu
 
 missing=
@@ -24,8 +24,19 @@ gitlab)
     need node nodejs
     need npm npm
     ;;
+binary)
+    need gcc gcc
+    need musl-gcc musl-tools
+    need readelf binutils
+    need zstd zstd
+    need git git
+    need valgrind valgrind
+    [ -x /usr/bin/python3 ] || missing="$missing python3"
+    /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    [ -e /usr/include/python3.11/Python.h ] || missing="$missing libpython3.11-dev"
+    ;;
 *)
-    echo "usage: $0 [gitlab]" >&2
+    echo "usage: $0 [gitlab | binary]" >&2
     exit 2
     ;;
 esac
