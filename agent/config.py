@@ -169,10 +169,8 @@ def make(
 ) -> Config:
     """Freeze the fields, which are used up; the step's environment is what arrived, without our secrets."""
     fields.pop("token_file")
-    fields.setdefault("token", None)
-    fields.setdefault("drop_in", False)
     return Config(
-        **fields,
+        **({"drop_in": False, "token": None} | fields),
         text=text,
         command=command,
         environment={name: value for name, value in environment.items() if name not in SECRETS},
