@@ -23,7 +23,6 @@ from agent.session.inspect.records import Report
 from agent.session.lifecycle import Action, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
-from agent.session.processes import end_users_processes
 from agent.session.section import duration, outcome, section
 from agent.session.server import Door, Host, Login, listen
 from agent.session.status import status
@@ -87,6 +86,7 @@ class Session:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(OncePerKind())
         loop.add_reader(self._link.fileno(), self._hear_keeper)
+        self._link.send("named", self._id)
         acceptor = await listen(self._host, self._host_key)
         self._doors = Doors(
             self._config,
@@ -163,8 +163,6 @@ class Session:
     async def _end(self, *words: str) -> None:
         await asyncio.sleep(LAST_WORDS_SECONDS)
         self._workshop.hang_up()
-        if self._step.running:
-            end_users_processes(self._id)
         self._link.send(*words)
 
     # Opening.
@@ -217,7 +215,10 @@ class Session:
             case ("open", *words):
                 self._link.send("opened")
                 self._step = parse_state(*words)
-                self._open_from_standby()
+                if self._standby:
+                    self._open_from_standby()
+                elif not self._step.running:  # the relay has opened it in the moment when the step ended
+                    self._events.put_nowait(self._what_became())
             case ("became", *words):
                 self._step = parse_state(*words)
                 self._events.put_nowait(self._what_became())
@@ -235,10 +236,9 @@ class Session:
         return Event.STEP_FAILED
 
     def _open_from_standby(self) -> None:
-        if self._standby:
-            self._standby = False
-            self._doors.hurry()
-            self._events.put_nowait(Event.OPENED)
+        self._standby = False
+        self._doors.hurry()
+        self._events.put_nowait(Event.OPENED)
 
     def _hear_relay(self, message: ControlMessage) -> None:
         match message:
@@ -254,13 +254,15 @@ class Session:
         """Somebody has logged in."""
         self._logged_in_at[login.number] = time.monotonic()
         self._timers.logged_in()
-        self._log.say(f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}")
+        self._say_if_open(
+            f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}"
+        )
         self._events.put_nowait(Event.LOGIN)
 
     def logout(self, login: Login) -> None:
         """Somebody has left."""
         stayed = duration(time.monotonic() - self._logged_in_at.pop(login.number))
-        self._log.say(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
+        self._say_if_open(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
         self._timers.busy(time.monotonic())
         if not self._host.logins:
             self._events.put_nowait(Event.LAST_LOGOUT)
