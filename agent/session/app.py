@@ -20,7 +20,7 @@ from agent.session.errors import NotAllowed
 from agent.session.identity import new_session_id
 from agent.session.inspect.interpreter import Interpreter
 from agent.session.inspect.records import Report
-from agent.session.lifecycle import Action, Event, Lifecycle, State
+from agent.session.lifecycle import Action, End, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
 from agent.session.section import duration, outcome, section
@@ -31,7 +31,7 @@ from agent.session.workshop import Workshop
 from tunnel.messages import Abort, ControlMessage, Enable, SessionState
 
 LAST_WORDS_SECONDS = 0.2
-"""Between the decision to end and the end: the command that asked for it sends its exit status first."""
+"""Between our asking for the end and the end: the command that wanted it sends its exit status first."""
 
 FLUSH_SECONDS = 0.5
 """Time for a log that takes nothing to take our last lines."""
@@ -105,6 +105,9 @@ class Session:
                 event = await self._next_event()
                 for action in self._lifecycle.handle(event):
                     await self._do(action)
+            if self._lifecycle.end is not End.ABORTED:
+                await asyncio.sleep(LAST_WORDS_SECONDS)
+            self._workshop.hang_up()
             self._host.close("the session is over")
             await self._log.flush(FLUSH_SECONDS)
         finally:
@@ -154,16 +157,11 @@ class Session:
             case Action.REPORT:
                 self._report_end()
             case Action.ABORT_STEP:
-                await self._end("abort")
+                self._link.send("abort")
             case Action.VERDICT if self._step.running:
-                await self._end("over")
+                self._link.send("over")
             case Action.VERDICT:
-                await self._end("verdict", self._verdict)
-
-    async def _end(self, *words: str) -> None:
-        await asyncio.sleep(LAST_WORDS_SECONDS)
-        self._workshop.hang_up()
-        self._link.send(*words)
+                self._link.send("verdict", self._verdict)
 
     # Opening.
 
