@@ -85,8 +85,6 @@ class Session:
         """Open the doors, then follow the life cycle to its end."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(OncePerKind())
-        loop.add_reader(self._link.fileno(), self._hear_keeper)
-        self._link.send("named", self._id)
         acceptor = await listen(self._host, self._host_key)
         self._doors = Doors(
             self._config,
@@ -95,6 +93,8 @@ class Session:
             say=self._say_if_open,
             hear_relay=self._hear_relay,
         )
+        self._link.send("named", self._id)
+        loop.add_reader(self._link.fileno(), self._hear_keeper)  # what it says may concern the doors
         try:
             await self._meet_interpreter()
             await self._open_doors()
