@@ -87,11 +87,6 @@ class Launched:
         self.seen += data
         return bool(data)
 
-    @property
-    def output(self):
-        """The descriptor of what it prints."""
-        return self._read
-
     def type(self, data):
         os.write(self._write, data)
 
