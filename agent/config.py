@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SECRETS = ("HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE")
 """Never in the environment of anything that the agent starts."""
 
+SESSION = "HOLDFAST_SESSION"
+"""In the environment of what a session's users start: names it to `agent status`, `resume` and their like."""
+
 FILE_LIMIT = 1024 * 1024
 """Bytes of a file that is read: the wrong name must not load a disk image."""
 
