@@ -185,7 +185,7 @@ class Keeper:
         assert self._pipes and self._step
         self._poll.unregister(self._pipes.reports)
         self._step.reported = self._pipes.report()
-        if self._aborted:
+        if self._aborted or self._step.reported is None:  # what is no report must not make a step wait
             self._release()
 
     def _take_message(self) -> None:
