@@ -1,14 +1,16 @@
 # Sourced by bash through BASH_ENV, before the step's own text; see PROTOCOL.md.
-# Nothing here may show under `bash -x`, nor leave anything behind but two traps and their few variables. What is set
-# in an array is not exported by a step's `set -a`. `\`: a step's aliases must not become part of this.
-{ __holdfast_at=("$-" "$_"); set +x; } 2>/dev/null
+# Nothing here may show under `bash -x`, nor leave anything behind but two traps and their few variables.
+# What is in an array is not exported by a step's `set -a`. `\` and `builtin`: a step may have aliases and functions,
+# which must not become part of this.
+{ __holdfast_at=("$-" "$_"); builtin set +x; } 2>/dev/null
 @RESTORE@
 exec @TEXT@<&-
 # Which command failed, and where. $_ is the step's own: the last word puts it back.
-trap '{ __holdfast_at=("$?" "$LINENO" "$BASH_COMMAND" "$_"); \builtin : "${__holdfast_at[3]}"; } 2>/dev/null' ERR
+builtin trap '{ __holdfast_at=("$?" "$LINENO" "$BASH_COMMAND" "$_")
+\builtin : "${__holdfast_at[3]}"; } 2>/dev/null' ERR
 # A step may have functions with the names of our builtins: those are lost in its prompt.
-trap '{ __holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}" "${BASH_LINENO-}"); \builtin set +eux
-\builtin trap - DEBUG ERR; \builtin unset -f [ builtin command eval printf read set test; } 2>/dev/null >&2
+builtin trap '{ __holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}" "${BASH_LINENO-}")
+\builtin set +eux; \builtin trap - DEBUG ERR; \builtin unset -f [ builtin command eval printf read set test; } 2>/dev/null >&2
 if \[ "$__holdfast" != 0 ]; then
     __holdfast_command=${__holdfast_end[1]} __holdfast_function= __holdfast_call= __holdfast_line=
     # With -c bash does not know the command any more; the one of the ERR trap was the last only under errexit.
@@ -33,6 +35,6 @@ if \[ "$__holdfast" != 0 ]; then
         done
     fi
 fi 2>/dev/null' EXIT
-case ${__holdfast_at[0]} in *x*) set -x;; esac
-{ : "${__holdfast_at[1]}"; } 2>/dev/null
+case ${__holdfast_at[0]} in *x*) builtin set -x;; esac
+{ builtin : "${__holdfast_at[1]}"; } 2>/dev/null
 @BASH_ENV@

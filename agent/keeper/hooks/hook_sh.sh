@@ -1,7 +1,8 @@
 # Read by sh (dash, busybox, bash as sh) in front of the step's own text, on its first line; see PROTOCOL.md.
 # $1 is what busybox calls the first line. `\`: a step's aliases must not become part of this.
 { __holdfast_first=${1-}; } 2>/dev/null
-# A step may have functions with the names of our builtins: those are lost in its prompt. dash says 256 for `exit 256`.
+# A step may have functions with the names of our builtins: those are lost in its prompt.
+# dash says 256 for `exit 256`.
 trap '{ __holdfast=$(($? & 255)) __holdfast_line=${LINENO-} __holdfast_command=${BASH_COMMAND-}; \set +eux
 case ${BASH_VERSION-} in ?*) \trap - DEBUG;; esac; \unset -f command eval printf read test; } 2>/dev/null >&2
 if \test "$__holdfast" != 0; then
@@ -11,7 +12,7 @@ if \test "$__holdfast" != 0; then
         /busybox/*) __holdfast_line=$((__holdfast_line - __holdfast_first + 1));;
         *) __holdfast_line=;;
     esac
-    case $__holdfast_command in ". /proc/self/fd/"*|". \"\$0\""|". \"./\$0\""|*__holdfast*) __holdfast_command=;; esac
+    case $__holdfast_command in ". /proc/self/fd/"*|*__holdfast*) __holdfast_command=;; esac
     __holdfast_format="code=%03d\000${__holdfast_line:+line=%s\000}${__holdfast_command:+command=%.700s\000}\000"
     if \test -p /proc/self/fd/@REPORT@ && \printf "$__holdfast_format" "$__holdfast" \
         ${__holdfast_line:+"$__holdfast_line"} ${__holdfast_command:+"$__holdfast_command"} \

@@ -44,6 +44,8 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     which in a sourced file gives other exit codes (127 after an error that ends it).
     """
     launch = plain(config)
+    if "SHELLOPTS" in config.environment:  # it might have bash, called as sh, show the hook's first line
+        return launch
     first, text = "$LINENO", config.text
     if text is None:
         file = config.command[0]
@@ -150,7 +152,7 @@ def _content(name: str) -> str | None:
 def _restored(own: str | None) -> str:
     """Return the line that makes BASH_ENV what it was."""
     if own is None:
-        return "unset BASH_ENV"
+        return "builtin unset BASH_ENV"
     quoted = own.replace("'", "'\\''")
     return f"BASH_ENV='{quoted}'"
 
