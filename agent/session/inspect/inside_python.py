@@ -25,8 +25,8 @@ def state(write: "Callable[[list[bytes]], None]") -> None:
     fields = [b"state=", b"umask=" + mask()]
     try:
         fields.append(b"cwd=" + os.getcwdb())
-    except OSError:  # it was removed
-        fields.append(b"cwd=/")
+    except OSError:  # it was removed: a name that leads nowhere
+        fields.append(b"cwd=" + os.readlink(b"/proc/self/cwd"))
     write(fields + [b"env:" + name + b"=" + value for name, value in os.environb.items()])
 
 
