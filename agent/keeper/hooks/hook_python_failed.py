@@ -49,7 +49,7 @@ class LastWords:
             del sys.excepthook
         else:
             sys.excepthook = self.true
-        if self.hook.is_script:
+        if self.hook.is_script or sys.version_info < (3, 8):
             flush()
         end = self._print(kind, value, traceback)
         if end is not None and os.getpid() == self.hook.process:
@@ -90,7 +90,7 @@ def strip(hook: "Hook", traceback: "TracebackType | None") -> "TracebackType | N
 
 def leave(hook: "Hook", end: "SystemExit", failure: "BaseException") -> None:
     """Exit as the interpreter does for `SystemExit`, after the hold."""
-    if hook.is_script:
+    if hook.is_script or sys.version_info < (3, 9):
         flush()
     try:
         word: object = end.code
@@ -101,20 +101,33 @@ def leave(hook: "Hook", end: "SystemExit", failure: "BaseException") -> None:
     elif isinstance(word, int):
         code = int(word) & 255 if -LONGEST <= word < LONGEST else 255
     else:
-        code = 1
-        write_error(word)
+        write_message(word)
         write_error("\n")
+        word = code = 1
     hold(hook, code, failure)
-    raise SystemExit(code)
+    raise SystemExit(word)
 
 
-def write_error(words: "object") -> None:
-    """Write to `sys.stderr`, or where that is no more."""
+def write_message(message: object) -> None:
+    """Write what a program gave `sys.exit`; where its standard error takes it not, it is lost."""
     try:
-        sys.stderr.write(str(words))
-    except Exception:
         if getattr(sys, "stderr", None) is None:
-            os.write(2, str(words).encode("utf-8", "backslashreplace"))
+            os.write(2, str(message).encode("utf-8", "backslashreplace"))
+        else:
+            sys.stderr.write(str(message))
+    except Exception:
+        return
+
+
+def write_error(words: str) -> None:
+    """Write words of the interpreter's own; it knows a second way."""
+    try:
+        sys.stderr.write(words)
+    except Exception:
+        try:
+            os.write(2, words.encode())
+        except OSError:
+            return
 
 
 def flush() -> None:
