@@ -53,7 +53,7 @@ def must_be_first(text: str) -> bool:
     attributes = rest.startswith("[")
     while rest.startswith("["):
         rest = _without_comments(_without_brackets(rest))
-    word = rest[: next((at for at, each in enumerate(rest) if not each.isalpha()), len(rest))].lower()
+    word = rest[: next((at for at, each in enumerate(rest) if not each.isalnum()), len(rest))].lower()
     return word == "param" if attributes else word in _FIRST
 
 

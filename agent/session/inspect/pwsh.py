@@ -1,7 +1,7 @@
 """Questions to a failed PowerShell step: lines that its hook evaluates, in the scope where it waits.
 
-`$__hf_write` is the hook's (`agent/keeper/hooks/hook_pwsh_failed.ps1`). The environment is text there, not bytes, and the
-umask cannot be known.
+`$__hf_write` is the hook's (`agent/keeper/hooks/hook_pwsh_failed.ps1`). The environment is text there, not bytes,
+and the umask cannot be known.
 """
 
 from agent.session.inspect.place import Place
