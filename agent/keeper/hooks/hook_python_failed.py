@@ -8,6 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -140,24 +141,38 @@ def flush() -> None:
 
 
 def hold(hook: "Hook", code: int, failure: "BaseException") -> None:
-    """Report, and wait for the release; only in the process that was started, and where its pipes are still there."""
+    """Report, and wait for the release; only in the process that was started, and where its pipes are still there.
+
+    Once reported, no exception of a signal's handler may pass by the wait: signals are blocked in between.
+    """
     if code == 0 or os.getpid() != hook.process:
         return
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415  (all of the interpreter's own that need be there)
+
+    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
     try:
         if hook.pipes != [identity(REPORT), identity(ANSWERS)]:
             return
         flush()
-        os.write(REPORT, record([f"code={code:03}".encode(), *describe(hook, failure)]))
+        report = record([f"code={code:03}".encode(), *describe(hook, failure)])
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 32))
+        os.write(REPORT, report)
     except BaseException:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         return
-    wait(failure, {"failure": failure, "hook": hook, "write": write})
+    wait(
+        lambda: _signal.pthread_sigmask(_signal.SIG_SETMASK, mask),
+        failure,
+        {"failure": failure, "hook": hook, "write": write},
+    )
 
 
-def wait(failure: "BaseException", names: "dict[str, object]") -> None:
+def wait(unblock: "Callable[[], object]", failure: "BaseException", names: "dict[str, object]") -> None:
     """Evaluate what comes in, line by line, until the end: nothing else ends the wait, not even a signal."""
     pending = b""
     while True:
         try:
+            unblock()
             data = os.read(ANSWERS, 65536)
             if not data:
                 return

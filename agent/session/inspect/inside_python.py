@@ -121,6 +121,8 @@ def debug(hook: "Hook", failure: "BaseException", reader: "TextIO", writer: "Tex
 
 def left(debugger: "Any", hook: "Hook", failure: "BaseException") -> bool:
     """Let the debugger talk; tells whether it was left: `run` and its like raise something instead."""
+    from bdb import BdbQuit
+
     debugger.reset()
     traceback = innermost = failure.__traceback__
     while innermost and innermost.tb_next:
@@ -133,7 +135,7 @@ def left(debugger: "Any", hook: "Hook", failure: "BaseException") -> bool:
             debugger.interaction(None, module_frame(hook))
         else:
             debugger.interaction(None, failure if sys.version_info >= (3, 13) else traceback)
-    except OSError:  # the terminal is gone
+    except (BdbQuit, OSError):  # OSError: the terminal is gone
         return True
     except BaseException as error:
         print("***", repr(error), file=debugger.stdout)
