@@ -8,7 +8,6 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -19,6 +18,9 @@ FIELD_LIMIT = 700
 
 KEYBOARD_INTERRUPT = 130 if sys.version_info >= (3, 8) else 1
 """From 3.8 on an interpreter dies of SIGINT."""
+
+SIGNALS = range(1, 32)
+"""All but those of real time, of which the C library keeps some."""
 
 LONGEST = 2**63
 """Beyond what a C long holds the interpreter takes -1 for a code."""
@@ -143,36 +145,34 @@ def flush() -> None:
 def hold(hook: "Hook", code: int, failure: "BaseException") -> None:
     """Report, and wait for the release; only in the process that was started, and where its pipes are still there.
 
-    Once reported, no exception of a signal's handler may pass by the wait: signals are blocked in between.
+    Meanwhile signals are blocked, and dropped at the end: what a handler raises must not end the wait, or lose a line.
     """
     if code == 0 or os.getpid() != hook.process:
         return
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415  (all of the interpreter's own that need be there)
 
-    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+    hook.mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
     try:
         if hook.pipes != [identity(REPORT), identity(ANSWERS)]:
             return
         flush()
         report = record([f"code={code:03}".encode(), *describe(hook, failure)])
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, range(1, 32))
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, SIGNALS)
         os.write(REPORT, report)
     except BaseException:
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, hook.mask)
         return
-    wait(
-        lambda: _signal.pthread_sigmask(_signal.SIG_SETMASK, mask),
-        failure,
-        {"failure": failure, "hook": hook, "write": write},
-    )
+    wait(failure, {"failure": failure, "hook": hook, "write": write})
+    while _signal.sigtimedwait(SIGNALS, 0):
+        pass
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, hook.mask)
 
 
-def wait(unblock: "Callable[[], object]", failure: "BaseException", names: "dict[str, object]") -> None:
-    """Evaluate what comes in, line by line, until the end: nothing else ends the wait, not even a signal."""
+def wait(failure: "BaseException", names: "dict[str, object]") -> None:
+    """Evaluate what comes in, line by line, until the end: nothing else ends the wait."""
     pending = b""
     while True:
         try:
-            unblock()
             data = os.read(ANSWERS, 65536)
             if not data:
                 return
@@ -182,7 +182,7 @@ def wait(unblock: "Callable[[], object]", failure: "BaseException", names: "dict
                 remember(failure)
         except OSError:
             return
-        except BaseException:
+        except BaseException:  # in a program with threads a signal may find a way
             continue
 
 

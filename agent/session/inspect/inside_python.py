@@ -98,10 +98,13 @@ def talk(hook: "Hook", failure: "BaseException", path: str) -> None:
         writer = open(descriptor, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
         for name, ours in zip(STREAMS, (reader, writer, writer)):
             setattr(sys, name, Stream(ours, getattr(sys, name, None)))
+        blocked = signal.pthread_sigmask(signal.SIG_SETMASK, hook.mask)
         try:
             debug(hook, failure, reader, writer)
         except Exception as error:
             print("agent: no debugger:", repr(error), file=writer)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     finally:
         os.close(descriptor)
 
