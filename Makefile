@@ -6,6 +6,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+GITLAB := tests/e2e/gitlab
+GITLAB_READY := $(GITLAB)/node_modules/.ready
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -17,23 +19,29 @@ $(READY): pyproject.toml requirements.lock packaging/debian.sh
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(GITLAB_READY): $(GITLAB)/package-lock.json packaging/debian.sh
+	packaging/debian.sh gitlab
+	npm ci --prefix $(GITLAB) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 demo: $(READY)  ## a relay and a failing step on loopback; log in with the printed ssh line
 	@$(BIN)/python examples/demo.py
 
-test: $(READY)  ## every test
+test: $(READY) $(GITLAB_READY)  ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	shellcheck packaging/*.sh .ci/run
+	shellcheck packaging/*.sh packaging/wrappers/*.sh .ci/run
 
 format: $(READY)  ## rewrite the sources in the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
+	$(BIN)/python bench/wrapping.py
 	$(BIN)/python bench/run.py
 
 lock: $(READY)  ## renew requirements.lock from pyproject.toml
@@ -42,5 +50,5 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 		--output-file requirements.lock pyproject.toml
 
 clean:  ## remove all that was built
-	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out
+	rm -rf $(VENV) $(GITLAB)/node_modules build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -5,21 +5,29 @@ import sys
 
 HELP = """\
 usage: agent run [OPTIONS] -- COMMAND [ARG...]
-       agent run [OPTIONS] --shell sh|bash (-c TEXT | FILE) [ARG...]
+       agent run [OPTIONS] --shell bash|sh|python|pwsh (-c TEXT | FILE | -) [ARG...]
        agent status [--json]
        agent resume [--pass | --fail [CODE]]
+       agent inspect
+       agent doctor [OPTIONS]
+       agent completion bash|zsh|fish
        agent connect
+       agent [-f FILE] -F
        agent --version | --help
 
-  run      run a build step; if it fails, keep it where it is and let its author in by ssh
-  status   show the session that this container is held for
-  resume   end the hold: with the step's own code, with 0, or with CODE (1)
-  connect  join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
+  run         run a build step; if it fails, keep it where it is and let its author in by ssh
+  status      show the session that this container is held for
+  resume      end the hold: with the step's own code, with 0, or with CODE (1)
+  inspect     open a prompt inside the failed interpreter itself
+  doctor      look whether a session could open here
+  completion  print the completion of this command for a shell
+  connect     join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
+  -F          what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
 
 `agent run --help` lists the options.
 """
 
-COMMANDS = ("run", "status", "resume", "connect", "help")
+COMMANDS = ("run", "status", "resume", "inspect", "doctor", "connect", "completion", "help")
 
 USAGE_EXIT = 2
 
@@ -59,16 +67,32 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.keeper.run import main as run  # noqa: PLC0415
 
             return run(rest)
-        case ["status" | "resume" | "connect" as command, *rest]:
+        case ["_state", descriptor]:  # asked for by a failed shell, which has no other child that tells all
+            from agent.inherited import write_state  # noqa: PLC0415
+
+            return write_state(int(descriptor))
+        case ["status" | "resume" | "inspect" | "connect" as command, *rest]:
             from agent.session.client import main as ask  # noqa: PLC0415
 
             return ask(command, rest)
+        case ["doctor", *rest]:
+            from agent.doctor import main as examine  # noqa: PLC0415
+
+            return examine(rest)
+        case ["completion", *rest]:
+            from agent.completion import main as complete  # noqa: PLC0415
+
+            return _print(complete(rest, COMMANDS))
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
-        case ["--version"]:
-            from importlib.metadata import version  # noqa: PLC0415
+        case ["--version" | "-V"]:
+            from tunnel.version import VERSION  # noqa: PLC0415
 
-            return _print(f"holdfast agent {version('holdfast')}\n")
+            return _print(f"holdfast agent {VERSION}\n")
+        case [word, *_] if word.startswith("-") and not word.startswith("--"):
+            from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
+
+            return drop_in(arguments)
     return _refuse(arguments)
 
 

@@ -26,12 +26,10 @@ STEP_TIMEOUT_MARGIN = 15
 
 LABELS = ("account", "build", "step", "node", "url")
 
-_OFF = ("0", "false")
-
 
 # No dataclass: importing `dataclasses` costs the keeper 6 ms and 2 MiB, and it starts with every step.
 class Config:
-    """What one `agent run` is to do; made once, by `read`.
+    """What one `agent run` is to do; made once, by `read` or `agent.tmate`.
 
     | field | value |
     | --- | --- |
@@ -42,6 +40,7 @@ class Config:
     | `when` | `failure`, `always` or `never`; `debug` has become one of them |
     | `debugging_asked` | somebody wants this very run to be debugged: `--when always`, or the CI's switch |
     | `standby`, `deploy`, `errexit` | switches |
+    | `drop_in` | called as tmate is: the step was another's, and has failed already |
     | `timeout`, `max_timeout`, `linger`, `connect_timeout`, `heartbeat` | seconds; `timeout` ≤ `max_timeout` |
     | `step_timeout`, `first_login`, `idle` | seconds; None: off |
     | `authorized_keys` | the text of the file, as OpenSSH writes it; None: no keys were given |
@@ -61,6 +60,7 @@ class Config:
         "connect_timeout",
         "debugging_asked",
         "deploy",
+        "drop_in",
         "environment",
         "errexit",
         "first_login",
@@ -90,6 +90,7 @@ class Config:
     debugging_asked: bool
     standby: bool
     deploy: bool
+    drop_in: bool
     errexit: bool
     timeout: int
     max_timeout: int
@@ -132,30 +133,46 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
     With debugging off no file is read: then the agent must not be why a step does not start.
     """
     line = take_apart(arguments)
-    fields: dict[str, Any] = {option.field: option.read(line.given, environment) for option in OPTIONS}
+    fields = read_options(line.given, environment)
     _check_command(line, fields)
-    known = ci.labels(environment)
-    fields.update({name: fields[name] or known.get(name, "") for name in LABELS})
-    fields.update({name: bool(fields[name]) for name in ("deploy", "errexit", "standby")})
-    fields["debugging_asked"] = ci.debugging_asked(environment) or fields["when"] == "always"
-    fields["when"] = _when(fields["when"], environment)
-    fields["max_timeout"] = _max_timeout(fields["timeout"], fields["max_timeout"])
-    fields["token"] = None
-    token_file = fields.pop("token_file")
+    fields["when"], fields["debugging_asked"] = _when(fields["when"], environment)
     if fields["when"] != "never":
         _check_times(fields)
-        fields["token"] = _token(line, token_file, environment)
-        fields["ca_file"] = _certificates(fields["ca_file"], environment)
-        fields["authorized_keys"] = _authorized_keys(fields["authorized_keys"])
-        _check_exposure(fields["relay"], fields["listen"][0], fields["authorized_keys"])
+        read_files(fields, line.given, environment)
         if fields["standby"] and fields["relay"] is None:
             raise UsageError("--standby needs a relay, which opens the session: give --relay URL")
         if fields["shell"] and line.text is None and line.command[0] != STDIN:
             _check_readable(f"script {line.command[0]}", line.command[0])
+    return make(fields, environment, line.text, line.command)
+
+
+def read_options(given: dict[str, str], environment: dict[str, str]) -> "dict[str, Any]":
+    """Return the value of every option by its field's name, no file opened; labels also from the CI's variables."""
+    fields: dict[str, Any] = {option.field: option.read(given, environment) for option in OPTIONS}
+    known = ci.labels(environment)
+    fields.update({name: fields[name] or known.get(name, "") for name in LABELS})
+    fields.update({name: bool(fields[name]) for name in ("deploy", "errexit", "standby")})
+    fields["max_timeout"] = _max_timeout(fields["timeout"], fields["max_timeout"])
+    return fields
+
+
+def read_files(fields: "dict[str, Any]", given: dict[str, str], environment: dict[str, str]) -> None:
+    """Put what the named files hold, and the token, in place of their names."""
+    fields["token"] = _token("--token-file" in given, fields["token_file"], environment)
+    fields["ca_file"] = _certificates(fields["ca_file"], environment)
+    fields["authorized_keys"] = _authorized_keys(fields["authorized_keys"])
+    check_exposure(fields)
+
+
+def make(
+    fields: "dict[str, Any]", environment: dict[str, str], text: str | None, command: tuple[str, ...]
+) -> Config:
+    """Freeze the fields, which are used up; the step's environment is what arrived, without our secrets."""
+    fields.pop("token_file")
     return Config(
-        **fields,
-        text=line.text,
-        command=line.command,
+        **({"drop_in": False, "token": None} | fields),
+        text=text,
+        command=command,
         environment={name: value for name, value in environment.items() if name not in SECRETS},
     )
 
@@ -176,13 +193,14 @@ def _check_command(line: Line, fields: "dict[str, Any]") -> None:
         )
 
 
-def _when(when: str, environment: dict[str, str]) -> str:
-    """Return `failure`, `always` or `never`: HOLDFAST_DEBUG=0 wins over all, `debug` asks the CI's switch."""
-    if environment.get("HOLDFAST_DEBUG", "").lower() in _OFF:
-        return "never"
+def _when(when: str, environment: dict[str, str]) -> tuple[str, bool]:
+    """Return when to hold, `debug` decided by the CI's switch, and whether debugging was asked for in this run."""
+    if ci.debugging_off(environment):
+        return "never", False
+    asked = ci.debugging_asked(environment)
     if when == "debug":
-        return "failure" if ci.debugging_asked(environment) else "never"
-    return when
+        return ("failure" if asked else "never"), asked
+    return when, asked or when == "always"
 
 
 def _check_times(fields: "dict[str, Any]") -> None:
@@ -209,13 +227,13 @@ def _max_timeout(timeout: int, longest: int | None) -> int:
     return longest
 
 
-def _token(line: Line, file: str | None, environment: dict[str, str]) -> str | None:
-    """Take the token: from the option's file, the variable, or the file that a variable names."""
+def _token(named: bool, file: str | None, environment: dict[str, str]) -> str | None:
+    """Take the token: from the file that an option `named`, the variable, or the file that a variable names."""
     direct = environment.get("HOLDFAST_TOKEN")
-    if "--token-file" in line.given or not direct:
+    if named or not direct:
         if file is None:
             return None
-        source, text = f"token file {file}", _contents(f"token file {file}", file)
+        source, text = f"token file {file}", _text(f"token file {file}", file)
     else:
         source, text = "HOLDFAST_TOKEN", direct
     try:
@@ -240,19 +258,21 @@ def _certificates(file: str | None, environment: dict[str, str]) -> str | None:
 def _authorized_keys(file: str | None) -> str | None:
     if file is None:
         return None
-    text = _contents(f"authorized keys {file}", file)
+    text = _text(f"authorized keys {file}", file)
     if not any(values.holds_public_key(line) for line in text.splitlines()):
         raise UsageError(f"authorized keys {file}: holds no key: put one public key on each line")
     return text
 
 
-def _check_exposure(relay: str | None, host: str, keys: str | None) -> None:
-    if relay is None and keys is None and not values.is_loopback(host):
+def check_exposure(fields: "dict[str, Any]") -> None:
+    """Refuse to listen where others come by, with no keys to tell them apart."""
+    host = fields["listen"][0]
+    if fields["relay"] is None and fields["authorized_keys"] is None and not values.is_loopback(host):
         raise UsageError(f"--listen: {host} can be reached from outside: give --authorized-keys FILE as well")
 
 
-def _contents(what: str, file: str) -> str:
-    """Read a text file of at most `FILE_LIMIT` bytes."""
+def contents(what: str, file: str) -> bytes:
+    """Read a file of at most `FILE_LIMIT` bytes; UsageError names `what` it is."""
     try:
         with open(file, "rb") as stream:
             data = stream.read(FILE_LIMIT + 1)
@@ -260,7 +280,11 @@ def _contents(what: str, file: str) -> str:
         raise _unreadable(what, error) from None
     if len(data) > FILE_LIMIT:
         raise UsageError(f"{what}: is longer than {FILE_LIMIT} bytes: is it the right file?")
-    return data.decode("utf-8", "replace")
+    return data
+
+
+def _text(what: str, file: str) -> str:
+    return contents(what, file).decode("utf-8", "replace")
 
 
 def _check_readable(what: str, file: str) -> None:

@@ -16,12 +16,17 @@ _call_function = _ctypes.call_function
 _LIBC = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # NULL: this process' own libc; typeshed wants a name
 
 
-def adopt_orphans(*, wanted: bool) -> None:
+def adopt_orphans() -> None:
     """Become the sub-reaper: orphans below us become our children, so that the ending finds them.
 
     Survives `exec`, so it is undone before another program takes our place.
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, int(wanted))
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def disown_orphans() -> None:
+    """Be no sub-reaper any more; where the kernel knows none, we were none."""
+    _call_function(_address("prctl"), (_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0))
 
 
 def hide_memory() -> None:

@@ -7,13 +7,26 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | --- | --- | --- |
 | `ready` | session → keeper | asleep, in a session of its own: the step may start |
 | `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
-| `open REASON STATUS MS` | keeper → session | open a session: REASON `failed`, STATUS, MS since the start |
+| `open STATE STATUS MS` | keeper → session | open a session for a step in this state, MS since its start |
 | `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |
-| `verdict STATUS` | session → keeper | end the hold; STATUS `-`: the step's own |
-| `goodbye REASON` | keeper → session | the hold ends: by what, or `-` after a `verdict`; leave within 2 s |
+| `enabled` | session → keeper | the relay has opened it, in standby, while the step runs |
+| `became STATE STATUS MS` | keeper → session | the step of an open session has come to this state |
+| `verdict STATUS` | session → keeper | end the hold, or the session of a step that runs; STATUS `-`: the step's own |
+| `abort` | session → keeper | the relay ends it all: also a step that runs |
+| `goodbye REASON` | keeper → session | the session ends: by what, or `-` after a `verdict`; leave within 2 s |
+
+| STATE | STATUS | |
+| --- | --- | --- |
+| `running` | `-` | the step runs |
+| `reported` | 1…255 | it failed, its interpreter waits, and its report is on the pipe (`keeper/hooks/PROTOCOL.md`) |
+| `failed` | as below | it has ended, and failed |
+| `passed` | 0 | it has ended, and passed |
+| `unknown` | `-` | it is not ours: another's trap called us when it had failed (drop-in mode) |
 
 STATUS is an exit code 0…255, or `-N` for a death by signal N, as in `subprocess`.
-`step` comes from the keeper where a session process was forked anew for a step that has ended.
+`step` comes from the keeper where a session process was forked anew for a step that runs or has ended.
+In a hold the session process has its own end of the answers' pipe; the keeper has closed its own before `goodbye`, so
+that the session process' end releases the interpreter.
 An end of file on the session process' side without `goodbye` means that the keeper was killed.
 An end of file on the keeper's side means that the session process is gone; `waitpid` says how.
 """

@@ -1,20 +1,34 @@
 #!/bin/sh
-# Install what the tests and the demo need from Debian, where it is missing and we may.
+# Install what we need from Debian, where it is missing and we may: for all targets, or with the argument "gitlab"
+# for the test in which a CI runs jobs of GitLab's.
 set -eu
 
 missing=
 need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
-need ssh openssh-client
-need sftp openssh-client
-need ssh-keygen openssh-client
-need /usr/sbin/sshd openssh-server
-need shellcheck shellcheck
-need dash dash
-need rsync rsync
-need python3 python3
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+case "${1:-}" in
+'')
+    need ssh openssh-client
+    need sftp openssh-client
+    need ssh-keygen openssh-client
+    need /usr/sbin/sshd openssh-server
+    need shellcheck shellcheck
+    need dash dash
+    need rsync rsync
+    need python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    ;;
+gitlab)
+    need git git
+    need node nodejs
+    need npm npm
+    ;;
+*)
+    echo "usage: $0 [gitlab]" >&2
+    exit 2
+    ;;
+esac
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -18,6 +18,7 @@ from relay.accounts import (
 )
 from relay.accounts_sql import SqlAccounts
 from relay.errors import UsageError
+from relay.table import table
 
 DEFAULT_USER_PERMISSIONS = frozenset({Permission.VIEW, Permission.EXECUTE, Permission.AGENT})
 """A member of a team runs builds and debugs them; administration is given by name."""
@@ -64,10 +65,7 @@ async def list_tokens(database: str) -> str:
     async with _opened(database) as accounts:
         tokens = await accounts.list_tokens()
     now = time.time()
-    rows = [_TABLE_HEAD, *(_row(token, now) for token in tokens)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(line.rstrip() + "\n" for line in lines)
+    return table([_TABLE_HEAD, *(_row(token, now) for token in tokens)])
 
 
 async def revoke_token(database: str, number: int) -> None:

@@ -1,33 +1,29 @@
 """The agents' door: a WebSocket endpoint that turns registrations into tunnels.
 
 GET /agent      Authorization: Bearer TOKEN     a WebSocket, on which `tunnel/PROTOCOL.md` is spoken
-GET /healthz                                    200
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.server import ServerConnection
-from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
 
-from relay.accounts import TOKEN, Accounts, Grant, Permission, token_digest
+from relay.accounts import Accounts, Grant, Permission, token_digest
 from relay.directory import Directory, SessionRecord
 from relay.errors import StoreFailed
 from relay.journal import event, failure
 from relay.live import RESUME_SECONDS, LiveTunnels
+from relay.requests import address_of, bearer_token, dialled_host
 from tunnel.connection import ServerTunnel, receive_hello, refuse
 from tunnel.errors import TunnelError
-from tunnel.messages import Reception, Registration
+from tunnel.messages import ControlMessage, Reception, Registration, StateReport
 from tunnel.websocket import ServerSocket
 
 AGENT_PATH = "/agent"
-HEALTH_PATH = "/healthz"
 
 SOCKET_LIMIT = 4000
 """TCP connections on the HTTP port: twice the tunnels, agents dial again before their loss is noticed."""
@@ -37,11 +33,6 @@ OPEN_SECONDS = 10.0
 
 SWEEP_SECONDS = 5.0
 """Between two looks for tunnels that nobody resumed."""
-
-_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
-"""Names and addresses that can stand in an ssh command; the longest DNS name has 253 characters."""
-
-_BEARER = re.compile(rf"Bearer +(?P<token>{TOKEN.pattern})", re.IGNORECASE)
 
 
 class AgentSocket(ServerSocket):
@@ -80,6 +71,9 @@ class AgentDoor:
         self._ssh_fingerprint = ssh_fingerprint
         self._place = place
         self._clock = clock
+        # At most one entry a tunnel, however often its agent changes its mind; the directory may be slow.
+        self._changed: dict[str, ServerTunnel] = {}
+        self._has_changed = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<AgentDoor {self._live!r}>"
@@ -88,13 +82,8 @@ class AgentDoor:
 
     async def check_request(self, ws: ServerConnection, request: Request) -> Response | None:
         """Answer a request; None lets it become a WebSocket, with its grant."""
-        path = urlsplit(request.path).path
-        if path == HEALTH_PATH:
-            return ws.respond(HTTPStatus.OK, "ok\n")
-        if path != AGENT_PATH:
-            return ws.respond(HTTPStatus.NOT_FOUND, "Nothing is here.\n")
         try:
-            grant = await self._find_grant(_bearer_token(request))
+            grant = await self._find_grant(bearer_token(request))
         except StoreFailed as error:
             failure("accounts-failed", reason=error)
             return ws.respond(
@@ -106,7 +95,7 @@ class AgentDoor:
             return _unauthorised(ws, f"The agent's token has no permission '{Permission.AGENT}'.")
         assert isinstance(ws, AgentSocket)
         ws.grant = grant
-        ws.dialled_host = _dialled_host(request)
+        ws.dialled_host = dialled_host(request)
         return None
 
     async def _find_grant(self, token: str | None) -> Grant | None:
@@ -160,9 +149,22 @@ class AgentDoor:
             return tunnel
         if tunnel is not None:
             self._live.remove(tunnel)
-        tunnel = ServerTunnel(registration, clock=self._clock)
-        self._live.add(grant.account, tunnel)
-        return tunnel
+        new = ServerTunnel(
+            registration, on_message=lambda message: self._hear(new, message), clock=self._clock
+        )
+        self._live.add(grant.account, new)
+        return new
+
+    def _hear(self, tunnel: ServerTunnel, message: ControlMessage) -> None:
+        if not isinstance(message, StateReport):
+            return
+        session = tunnel.registration.session
+        if message.state != tunnel.registration.state:
+            event("session-state", session=session, state=message.state)
+        tunnel.registration = replace(tunnel.registration, state=message.state)
+        # Also where it is none: what is noted may be older than the hello that said so first.
+        self._changed[session] = tunnel
+        self._has_changed.set()
 
     async def _forget(self, tunnel: ServerTunnel, reason: str) -> None:
         if self._live.remove(tunnel):
@@ -175,6 +177,16 @@ class AgentDoor:
         for tunnel in self._live.lost_before(self._clock() - RESUME_SECONDS):
             await self._forget(tunnel, f"the agent did not come back within {RESUME_SECONDS:.0f} s")
 
+    async def note_changes(self) -> None:
+        """Write into the directory what agents have said of their sessions, one after the other, for ever."""
+        while True:
+            await self._has_changed.wait()
+            self._has_changed.clear()
+            while self._changed:
+                session, tunnel = self._changed.popitem()
+                if self._live.find(session) is tunnel:  # else the id may be another agent's by now
+                    await self._directory.update(session, self._place, tunnel.registration.state)
+
     async def sweep_forever(self) -> None:
         """Sweep again and again."""
         while True:
@@ -182,34 +194,8 @@ class AgentDoor:
             await self.sweep()
 
 
-def _bearer_token(request: Request) -> str | None:
-    match = _BEARER.fullmatch(_header(request, "Authorization"))
-    return match["token"] if match else None
-
-
-def _dialled_host(request: Request) -> str:
-    """Return the host that the agent dialled, by its Host header; `localhost` if that cannot be a host."""
-    try:
-        host = urlsplit("//" + _header(request, "Host")).hostname or ""
-    except ValueError:
-        host = ""
-    return host if _HOST.fullmatch(host) else "localhost"
-
-
-def _header(request: Request, name: str) -> str:
-    try:
-        return str(request.headers.get(name, ""))
-    except MultipleValuesError:
-        return ""
-
-
 def _unauthorised(ws: ServerConnection, reason: str) -> Response:
-    event("agent-refused", address=_address(ws), reason=reason)
+    event("agent-refused", address=address_of(ws), reason=reason)
     response = ws.respond(HTTPStatus.UNAUTHORIZED, reason + "\n")
     response.headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
     return response
-
-
-def _address(ws: ServerConnection) -> str:
-    peer: Any = ws.remote_address
-    return str(peer[0]) if peer else ""

@@ -10,15 +10,19 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
+from websockets.http11 import Request, Response
 
 from relay import host_key
 from relay.accounts_sql import SqlAccounts
-from relay.agents import OPEN_SECONDS, AgentDoor, AgentSocket
+from relay.agents import AGENT_PATH, OPEN_SECONDS, AgentDoor, AgentSocket
+from relay.api import Api
 from relay.config import Address, Config
 from relay.directory import MemoryDirectory
 from relay.errors import StartFailed
 from relay.live import LiveTunnels
+from relay.requests import path_of
 from relay.ssh_front import SshFront
 from tunnel.connection import SERVER_OPTIONS
 from tunnel.tuning import silence
@@ -66,20 +70,28 @@ async def running(config: Config) -> AsyncIterator[Running]:
         directory, live = MemoryDirectory(), LiveTunnels()
 
         public = config.public_ssh
+        ssh_host, ssh_port = (public.host, public.port) if public else (None, ssh.port)
         agents = AgentDoor(
             accounts,
             directory,
             live,
-            ssh_host=public.host if public else None,
-            ssh_port=public.port if public else ssh.port,
+            ssh_host=ssh_host,
+            ssh_port=ssh_port,
             ssh_fingerprint=key.get_fingerprint(),
             place=THIS_NODE,
         )
+        api = Api(accounts, directory, live.send_message, ssh_host=ssh_host, ssh_port=ssh_port)
+
+        async def check_request(ws: ServerConnection, request: Request) -> Response | None:
+            if path_of(request) == AGENT_PATH:
+                return await agents.check_request(ws, request)
+            return await api.check_request(ws, request)
+
         websockets = await serve_websockets(
             agents.serve,
             sock=http_socket,
             ssl=tls,
-            process_request=agents.check_request,
+            process_request=check_request,
             open_timeout=OPEN_SECONDS,
             server_header=None,
             backlog=BACKLOG,
@@ -87,11 +99,12 @@ async def running(config: Config) -> AsyncIterator[Running]:
         )
         front = SshFront(accounts, directory, live.open_stream, key)
         await front.listen(ssh_socket)
-        sweeper = asyncio.create_task(agents.sweep_forever())
+        chores = [asyncio.create_task(agents.sweep_forever()), asyncio.create_task(agents.note_changes())]
         try:
             yield Running(http, ssh, key.get_fingerprint())
         finally:
-            sweeper.cancel()
+            for chore in chores:
+                chore.cancel()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SHUTDOWN_SECONDS):
                     await front.close(STOPPING)

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import NoReturn, TypeAlias
 
-from relay import admin, journal
+from relay import admin, client, journal
 from relay.accounts import Permission, join
 from relay.app import Running, allow_many_files, running
-from relay.config import OPTIONS, Config, make_config, read_file, state_directory
+from relay.config import DEFAULT_HTTP, OPTIONS, Config, make_config, read_file, state_directory
 from relay.errors import RelayError, StartFailed, UsageError
 
 EXIT_FAILURE = 1
@@ -23,20 +24,31 @@ EXIT_USAGE = 2
 _Groups: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  (it has no public name)
 
 Command = Callable[[Config, argparse.Namespace], Coroutine[object, object, None]]
+"""Of a relay's own machine, with the relay's configuration."""
+
+Request = Callable[[client.Target, argparse.Namespace], None]
+"""To a running relay, from wherever."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     os.umask(0o077)  # what the relay makes, its database first, is its own
     arguments = _make_parser().parse_args(argv)
-    command: Command = arguments.command
+    run: Callable[[argparse.Namespace], None] = arguments.run
     try:
-        config = _configure(arguments, os.environ)
-        asyncio.run(command(config, arguments))
+        run(arguments)
     except RelayError as error:
         _say(str(error))
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILURE
     return 0
+
+
+def _run_command(command: Command, arguments: argparse.Namespace) -> None:
+    asyncio.run(command(_configure(arguments, os.environ), arguments))
+
+
+def _run_request(request: Request, arguments: argparse.Namespace) -> None:
+    request(client.Target.make(vars(arguments), os.environ), arguments)
 
 
 def _configure(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Config:
@@ -104,6 +116,22 @@ async def _revoke_token(config: Config, arguments: argparse.Namespace) -> None:
     await admin.revoke_token(config.database, arguments.id)
 
 
+def _list_sessions(target: client.Target, arguments: argparse.Namespace) -> None:
+    sys.stdout.write(client.list_sessions(target, arguments.build))
+
+
+def _enable_session(target: client.Target, arguments: argparse.Namespace) -> None:
+    ssh = client.enable_session(target, arguments.id)
+    _say(f"session {arguments.id} is open" + ("; put your token in place of TOKEN:" if ssh else ""))
+    if ssh:
+        sys.stdout.write(ssh + "\n")
+
+
+def _abort_session(target: client.Target, arguments: argparse.Namespace) -> None:
+    client.abort_session(target, arguments.id)
+    _say(f"session {arguments.id} is told to end")
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that complains in one line."""
 
@@ -140,6 +168,14 @@ def _make_parser() -> argparse.ArgumentParser:
     _command(token, "list", "show all tokens, without the tokens themselves", _list_tokens)
     revoke = _command(token, "revoke", "make a token invalid", _revoke_token)
     revoke.add_argument("id", metavar="ID", type=int, help="its number, as 'relay token list' shows it")
+
+    session = _group(groups, "session", "the sessions of a running relay, as a token's account has them")
+    shown = _request(session, "list", "show the sessions", _list_sessions)
+    shown.add_argument("--build", metavar="ID", help="those of one build only")
+    enable = _request(session, "enable", "open a session although its step still runs", _enable_session)
+    _add_session_argument(enable)
+    abort = _request(session, "abort", "end a session, and its step if that still runs", _abort_session)
+    _add_session_argument(abort)
     return parser
 
 
@@ -171,13 +207,34 @@ def _group(groups: _Groups, name: str, text: str) -> _Groups:
 
 
 def _command(groups: _Groups, name: str, text: str, command: Command) -> _Parser:
-    parser = groups.add_parser(name, help=text, description=text.capitalize() + ".")
+    parser = _leaf(groups, name, text)
     parser.add_argument("--config", metavar="FILE", help="a relay.toml")
     parser.add_argument(
         "--database", metavar="URL", help="default: sqlite:////…/relay.db under $XDG_STATE_HOME/holdfast"
     )
-    parser.set_defaults(command=command)
+    parser.set_defaults(run=partial(_run_command, command))
     return parser
+
+
+def _request(groups: _Groups, name: str, text: str, request: Request) -> _Parser:
+    parser = _leaf(groups, name, text)
+    parser.add_argument(
+        "--relay", metavar="URL", help=f"or HOLDFAST_RELAY; default: ws://{DEFAULT_HTTP}, on this machine"
+    )
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="holds a token with permission execute; or HOLDFAST_TOKEN itself"
+    )
+    parser.add_argument("--ca-file", metavar="FILE", help="CAs that are trusted; or HOLDFAST_CA_FILE")
+    parser.set_defaults(run=partial(_run_request, request))
+    return parser
+
+
+def _leaf(groups: _Groups, name: str, text: str) -> _Parser:
+    return groups.add_parser(name, help=text, description=text.capitalize() + ".")
+
+
+def _add_session_argument(parser: _Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="its id, as 'relay session list' shows it")
 
 
 def _add_account_option(parser: _Parser) -> None:

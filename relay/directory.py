@@ -2,17 +2,17 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from tunnel.messages import Registration
+from tunnel.messages import Registration, SessionState
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A session as its agent registered it.
+    """A session as its agent registered it, and what it is now.
 
-    account: of the agent's token. build, step, node, url: labels. state: `failed` or `running`. host_key:
+    account: of the agent's token. build, step, node, url: labels. state: as the agent last told it. host_key:
     the agent's SSH host key. end_to_end: no bridges. owner: SHA-256 of the owner secret. place: the relay
     node that has its tunnel.
     """
@@ -23,7 +23,7 @@ class SessionRecord:
     step: str
     node: str
     url: str
-    state: str
+    state: SessionState
     host_key: str
     end_to_end: bool
     owner: bytes = field(repr=False)
@@ -61,6 +61,12 @@ class Directory(Protocol):
     async def find(self, session: str) -> SessionRecord | None:
         """Return the record of a session."""
 
+    async def list_account(self, account: str, build: str | None = None) -> list[SessionRecord]:
+        """Return the sessions of an account, or those of one build in it, the oldest first."""
+
+    async def update(self, session: str, place: str, state: SessionState) -> None:
+        """Note what a session is now; nothing happens if it has left or moved to another place."""
+
     async def release(self, session: str, place: str) -> None:
         """Take a session out, unless it has moved to another place."""
 
@@ -85,6 +91,20 @@ class MemoryDirectory:
     async def find(self, session: str) -> SessionRecord | None:
         """Return the record of a session."""
         return self._records.get(session)
+
+    async def list_account(self, account: str, build: str | None = None) -> list[SessionRecord]:
+        """Return the sessions of an account, or those of one build in it, the oldest first."""
+        return [
+            record
+            for record in self._records.values()
+            if record.account == account and build in (None, record.build)
+        ]
+
+    async def update(self, session: str, place: str, state: SessionState) -> None:
+        """Note what a session is now; nothing happens if it has left or moved to another place."""
+        record = self._records.get(session)
+        if record is not None and record.place == place:
+            self._records[session] = replace(record, state=state)
 
     async def release(self, session: str, place: str) -> None:
         """Take a session out, unless it has moved to another place."""

@@ -6,7 +6,8 @@ RelayError
 ├── AccountError        no such account, user or token, or it exists already: one line, exit 1
 ├── StoreFailed         the database does not answer, or not as it should
 ├── SessionGone         no stream to the agent of a session can be opened now
-└── BridgeFailed        the agent did not take a login
+├── BridgeFailed        the agent did not take a login
+└── RequestFailed       a running relay did not do what a command asked of it: one line, exit 1
 """
 
 
@@ -36,3 +37,7 @@ class SessionGone(RelayError):
 
 class BridgeFailed(RelayError):
     """The agent's side of a login could not be opened."""
+
+
+class RequestFailed(RelayError):
+    """A running relay cannot be reached, refuses a request, or could not do what was asked."""

@@ -5,7 +5,7 @@ from collections import Counter
 from relay.errors import SessionGone
 from tunnel.connection import ServerTunnel
 from tunnel.errors import TunnelClosed, TunnelFull
-from tunnel.messages import Login
+from tunnel.messages import ControlMessage, Login
 from tunnel.stream import Stream
 
 TUNNEL_LIMIT = 2000
@@ -69,10 +69,20 @@ class LiveTunnels:
 
     async def open_stream(self, session: str, login: Login) -> Stream:
         """Open a stream to a session's agent: the one way by which fronts reach it. Raises SessionGone."""
+        try:
+            return self._reach(session).open_stream(login)
+        except (TunnelClosed, TunnelFull) as error:
+            raise SessionGone(str(error)) from error
+
+    async def send_message(self, session: str, message: ControlMessage) -> None:
+        """Send a control message to a session's agent, also one that may be resumed. Raises SessionGone."""
+        try:
+            self._reach(session).send_message(message)
+        except (TunnelClosed, TunnelFull) as error:
+            raise SessionGone(str(error)) from error
+
+    def _reach(self, session: str) -> ServerTunnel:
         tunnel = self.find(session)
         if tunnel is None:
             raise SessionGone("no tunnel")
-        try:
-            return tunnel.open_stream(login)
-        except (TunnelClosed, TunnelFull) as error:
-            raise SessionGone(str(error)) from error
+        return tunnel

@@ -149,6 +149,8 @@ class SshFront:
             raise _Refused(f"the token has no permission '{Permission.EXECUTE}'")
         if record is None or record.account != grant.account:
             raise _Refused("no such session in the account")
+        if not record.state.is_open:
+            raise _Refused("the session stands by: its step runs, and nobody has enabled it")
         if record.end_to_end:
             raise _Refused("the agent takes end-to-end logins only")
         return route, grant

@@ -86,6 +86,10 @@ def test_the_keeper_is_light(module):
         assert closure(os.path.join(REPOSITORY, "agent", "keeper", module)) <= LIGHT
 
 
+def test_the_drop_in_is_light():
+    assert closure(os.path.join(REPOSITORY, "agent", "tmate.py")) <= LIGHT
+
+
 def test_the_session_process_is_light_until_it_wakes():
     for name in ("asleep.py", "guard.py"):
         assert closure(os.path.join(REPOSITORY, "agent", "session", name)) <= LIGHT

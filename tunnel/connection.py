@@ -19,6 +19,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
@@ -31,6 +32,8 @@ from tunnel.messages import (
     Refusal,
     Registration,
     Resume,
+    SessionState,
+    StateReport,
     Welcome,
     parse_answer,
 )
@@ -60,7 +63,7 @@ SERVER_OPTIONS = _OPTIONS | {"create_connection": ServerSocket}
 
 
 class ClientTunnel(Tunnel):
-    """The end that dials: the agent's. `registration` may be replaced; the next hello carries it."""
+    """The end that dials: the agent's. Each hello carries `registration` as it is then."""
 
     def __init__(
         self,
@@ -92,9 +95,19 @@ class ClientTunnel(Tunnel):
             raise RemoteProtocolError("welcome: resumes a tunnel that was not asked for")
         if self._welcome and not answer.resumed:
             self.forget("the relay has forgotten this tunnel")
+            if self.registration.state != hello.registration.state:  # changed meanwhile; just forgotten, too
+                self.send_message(StateReport(self.registration.state))
         self._begin(ws, answer.received)
         self._welcome = answer
         return answer
+
+    def set_state(self, state: SessionState) -> None:
+        """Tell the relay what the session is now, at once or with the next WebSocket; nothing if it is closed."""
+        if state == self.registration.state or self.is_closed:
+            return
+        self.registration = replace(self.registration, state=state)
+        # Also where the next hello will say it: an earlier report may be sent again after that, and this one last.
+        self.send_message(StateReport(state))
 
     def forget(self, reason: str = "the tunnel was given up") -> None:
         """Lose all streams and the WebSocket; a tunnel that is not closed can be attached afresh."""

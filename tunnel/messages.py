@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Self
 
 from tunnel.errors import RemoteProtocolError, TunnelRefused
@@ -36,8 +37,24 @@ TUNNEL_ID = re.compile(r"[0-9a-f]{32}")
 HOST_KEY_LIMIT = 2048
 """Characters in a public key line: one of RSA with 8,192 bits has 1,420, and a comment."""
 
-STATES = ("failed", "running")
 LOGIN_KINDS = ("bridge", "splice")
+
+
+class SessionState(StrEnum):
+    """What a session is now."""
+
+    STANDBY = "standby"
+    """The step runs, and nobody may log in."""
+    ENABLED = "enabled"
+    """The step runs, and the session is open."""
+    FAILED = "failed"
+    PASSED = "passed"
+    """The step has ended, and the session is open."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether users may log in."""
+        return self is not SessionState.STANDBY
 
 
 def label(text: str) -> str:
@@ -51,8 +68,8 @@ class Registration:
 
     session: the session id. secret: the owner secret, 64 hex digits; it shows that a later tunnel for this
     session id is of the same agent (the relay keeps only its SHA-256). build, step, node, url: labels.
-    state: `failed` or `running`. host_key: the SSH host key, one line as in OpenSSH's public key files.
-    end_to_end: the agent refuses bridges.
+    state: what it is now. host_key: the SSH host key, one line as in OpenSSH's public key files. end_to_end:
+    the agent refuses bridges.
     """
 
     session: str
@@ -61,7 +78,7 @@ class Registration:
     step: str = ""
     node: str = ""
     url: str = ""
-    state: str = "failed"
+    state: SessionState = SessionState.FAILED
     host_key: str = ""
     end_to_end: bool = False
 
@@ -76,7 +93,7 @@ class Registration:
             step=fields.label("step"),
             node=fields.label("node"),
             url=fields.label("url"),
-            state=fields.choice("state", STATES),
+            state=_state(fields),
             host_key=fields.label("host_key", limit=HOST_KEY_LIMIT),
             end_to_end=fields.flag("end_to_end"),
         )
@@ -247,7 +264,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Relay → agent: end the session now, and say why in the log."""
+    """Relay → agent: end the session now, also a step that still runs, and say why in the log."""
 
     reason: str
 
@@ -256,13 +273,44 @@ class Abort:
         return encode("abort", asdict(self)).encode()
 
 
-ControlMessage = Abort
-"""All control messages of this version; a union when there is a second one."""
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """Relay → agent: open the session although the step still runs; `user` asked for it."""
+
+    user: str
+
+    def serialize(self) -> bytes:
+        """Write it as JSON."""
+        return encode("enable", asdict(self)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """Agent → relay: what the session is now."""
+
+    state: SessionState
+
+    def serialize(self) -> bytes:
+        """Write it as JSON."""
+        return encode("state", asdict(self)).encode()
+
+
+ControlMessage = Abort | Enable | StateReport
+"""All control messages of this version. Who receives one that is not for it ignores it."""
 
 
 def parse_control(data: str | bytes) -> ControlMessage | None:
     """Read a control message; None for a type that is not known here. RemoteProtocolError."""
     fields = Fields("message", decode(data, MAX_JSON))
-    if fields.get("type") == "abort":
-        return Abort(reason=fields.label("reason"))
+    match fields.get("type"):
+        case "abort":
+            return Abort(reason=fields.label("reason"))
+        case "enable":
+            return Enable(user=fields.label("user"))
+        case "state":
+            return StateReport(state=_state(fields))
     return None
+
+
+def _state(fields: Fields) -> SessionState:
+    return SessionState(fields.choice("state", tuple(SessionState)))

@@ -6,7 +6,7 @@ import select
 from agent import link
 from agent.config import Config
 from agent.keeper import signals
-from agent.keeper.mark import Mark
+from agent.keeper.pipes import Pipes
 from agent.session import asleep
 
 ANSWER_MS = 5000
@@ -16,13 +16,14 @@ ANSWER_MS = 5000
 class Child:
     """The session process: `status` is None as long as it lives."""
 
-    __slots__ = ("connected", "link", "opened", "pid", "status")
+    __slots__ = ("connected", "link", "opened", "over", "pid", "status")
 
     def __init__(self, pid: int, end: link.Link) -> None:
         self.pid = pid
         self.link = end
         self.connected = True
         self.opened = False
+        self.over = False
         self.status: int | None = None
 
     def __repr__(self) -> str:
@@ -34,13 +35,9 @@ class Child:
         """It has not been reaped."""
         return self.status is None
 
-    def open(self, status: int, elapsed_ms: int) -> bool:
-        """Have it open a session; False if it does not answer, for then it died asleep."""
-        self.opened = (
-            self.connected
-            and self.link.send("open", "failed", str(status), str(elapsed_ms))
-            and _answers(self.link, "opened")
-        )
+    def open(self, words: tuple[str, str, str]) -> bool:
+        """Have it open a session for a step of this state, status and age; False: no answer, it died asleep."""
+        self.opened = self.connected and self.link.send("open", *words) and _answers(self.link, "opened")
         return self.opened
 
     def reap(self) -> None:
@@ -50,7 +47,7 @@ class Child:
             self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def start(config: Config, mark: Mark | None) -> Child | None:
+def start(config: Config, pipes: Pipes | None) -> Child | None:
     """Fork the session process and wait until it is out of reach of our group; None if that cannot be."""
     ours, theirs = link.pair()
     try:
@@ -62,7 +59,7 @@ def start(config: Config, mark: Mark | None) -> Child | None:
     if pid == 0:
         ours.close()
         signals.forget_handlers()
-        asleep.sleep(theirs, config, mark.reader if mark else None)
+        asleep.sleep(theirs, config, pipes)
     theirs.close()
     child = Child(pid, ours)
     if not _answers(ours, "ready"):

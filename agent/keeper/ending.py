@@ -19,15 +19,16 @@ NAP_SECONDS = 0.02
 _TERM, _KILL, _CONT = 15, 9, 18
 
 
-def end_all(nap: "Callable[[float], None]") -> None:
+def end_all(nap: "Callable[[float], None]", spare: int = 0) -> None:
     """TERM, 5 s, KILL over all our descendants; orphans are ours too, as we are their sub-reaper.
 
     `nap` waits up to so many seconds, and reaps. Each process has TERM once; a stopped one is woken for it.
+    The process `spare`, and what is below it, is let be.
     """
     begun = time.monotonic()
     told: set[tuple[int, int]] = set()
     refused: set[int] = set()
-    while left := [process for process in _left() if process.pid not in refused]:
+    while left := [process for process in _left(spare) if process.pid not in refused]:
         elapsed = time.monotonic() - begun
         if elapsed > TERM_SECONDS + KILL_SECONDS:
             return
@@ -42,9 +43,11 @@ def end_all(nap: "Callable[[float], None]") -> None:
         nap(NAP_SECONDS)
 
 
-def _left() -> list[proc.Process]:
+def _left(spare: int) -> list[proc.Process]:
     processes = proc.snapshot()
-    return [processes[pid] for pid in proc.below({os.getpid()}, processes) if processes[pid].alive]
+    spared = proc.below({spare}, processes) | {spare} if spare else set()
+    pids = proc.below({os.getpid()}, processes) - spared
+    return [processes[pid] for pid in pids if processes[pid].alive]
 
 
 def _send(pid: int, number: int, refused: set[int]) -> None:

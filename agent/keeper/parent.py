@@ -2,34 +2,48 @@
 
 import os
 
+from agent import proc
+
 
 class Parent:
     """Our parent, watched by a pidfd; where that is refused, by a look each second.
 
     Not watched at all if a hang-up arrived ignored (`nohup`), or without a parent that we can see: as PID 1,
-    or from another PID namespace.
+    or from another PID namespace. In drop-in mode the grandparent counts as well: `timeout` between us and the
+    step's shell outlives it.
     """
 
-    __slots__ = ("_pid", "descriptor")
+    __slots__ = ("_grandparent", "_pid", "descriptors")
 
     LOOK_MS = 1000
 
-    def __init__(self, *, watched: bool) -> None:
+    def __init__(self, *, watched: bool, grandparent: bool = False) -> None:
         self._pid = os.getppid() if watched else 0
-        self.descriptor = _pidfd(self._pid) if self._pid else None
+        process = proc.read(self._pid) if self._pid and grandparent else None
+        self._grandparent = process.parent if process else 0
+        self.descriptors = [descriptor for pid in self._pids if (descriptor := _pidfd(pid)) is not None]
 
     def __repr__(self) -> str:
         return f"<Parent {self._pid or 'unwatched'}>"
 
     @property
+    def _pids(self) -> list[int]:
+        return [pid for pid in (self._pid, self._grandparent) if pid]
+
+    @property
     def must_be_looked_at(self) -> bool:
         """There is no descriptor that tells of its death."""
-        return self._pid != 0 and self.descriptor is None
+        return len(self.descriptors) < len(self._pids)
 
     @property
     def gone(self) -> bool:
         """It has ended: we belong to another."""
-        return self._pid != 0 and os.getppid() != self._pid
+        if self._pid == 0:
+            return False
+        if os.getppid() != self._pid:
+            return True
+        process = proc.read(self._pid) if self._grandparent else None
+        return process is not None and process.parent != self._grandparent
 
 
 def _pidfd(pid: int) -> int | None:

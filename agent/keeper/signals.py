@@ -58,17 +58,21 @@ class Notice:
 
 
 class Answer:
-    """What to do about a signal: send `forward` to the step (0: nothing), stop ourselves, abort."""
+    """What to do about a signal: send `forward` to the step (0: nothing), stop ourselves, abort, open a session."""
 
-    __slots__ = ("aborts", "forward", "stops")
+    __slots__ = ("aborts", "enables", "forward", "stops")
 
-    def __init__(self, forward: int, *, aborts: bool, stops: bool) -> None:
+    def __init__(
+        self, forward: int, *, aborts: bool = False, stops: bool = False, enables: bool = False
+    ) -> None:
         self.forward = forward
         self.aborts = aborts
         self.stops = stops
+        self.enables = enables
 
     def __repr__(self) -> str:
-        return f"<Answer forward={self.forward} aborts={self.aborts} stops={self.stops}>"
+        words = [name for name in ("aborts", "enables", "stops") if getattr(self, name)]
+        return f"<Answer forward={self.forward} {' '.join(words)}>"
 
 
 def take_over() -> Arrived:
@@ -132,15 +136,17 @@ def answer(notice: Notice, *, terminal: bool, from_step: bool, running: bool) ->
     """
     number = notice.number
     if number == _signal.SIGCHLD or (terminal and from_step):
-        return Answer(0, aborts=False, stops=False)
+        return Answer(0)
     aborts = number in ABORTS
     if not running:
         return Answer(0, aborts=aborts, stops=number == _signal.SIGTSTP)
+    if number == _signal.SIGUSR1:
+        return Answer(0, enables=True)
     if terminal and notice.code == SI_KERNEL:
-        return Answer(0, aborts=aborts, stops=False)
+        return Answer(0, aborts=aborts)
     if number == _signal.SIGTSTP and not terminal:
-        return Answer(_signal.SIGSTOP, aborts=False, stops=True)
-    return Answer(number, aborts=aborts, stops=False)
+        return Answer(_signal.SIGSTOP, stops=True)
+    return Answer(number, aborts=aborts)
 
 
 def stop_by(number: int) -> None:

@@ -4,6 +4,8 @@ import errno
 import os
 
 from agent.config import Config
+from agent.keeper.hooks import pwsh, python, shells
+from agent.keeper.hooks.launch import Launch, Numbers
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -14,29 +16,52 @@ _FALLBACK_SHELL = "/bin/sh"
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
-def argv(config: Config) -> tuple[str, ...]:
-    """Return the step's argument vector."""
-    if config.shell is None:
-        return config.command
-    if config.text is None:
-        return (config.shell, *config.command)
-    return (config.shell, "-c", config.text, *config.command)
+def plain(config: Config) -> Launch:
+    """Return how the step is started with nothing of ours in it."""
+    match config.shell:
+        case None:
+            return Launch(config.command, config.environment)
+        case "python":
+            return python.plain(config)
+        case "pwsh":
+            return pwsh.plain(config)
+    return shells.plain(config)
 
 
-def become(words: tuple[str, ...], environment: dict[str, str]) -> int:
-    """Replace this process by the command; returns 126 or 127 only if that fails, after a line about it."""
+def arm(config: Config, numbers: Numbers) -> Launch:
+    """Return how the step is started with our hook in its interpreter; plain where there is no place for one."""
+    match config.shell:
+        case None if shells.is_bash(config.command[0]):
+            return shells.arm_bash_command(plain(config), numbers)
+        case "bash":
+            return shells.arm_bash(config, numbers)
+        case "sh":
+            return shells.arm_sh(config, numbers)
+        case "python":
+            return python.arm(config, numbers)
+        case "pwsh":
+            return pwsh.arm(config, numbers)
+    return plain(config)
+
+
+def become(launch: Launch, plain: Launch) -> int:
+    """Replace this process by the step; returns 126 or 127 only if that fails, after a line about it.
+
+    What is too long for the kernel only with our hook is started `plain`.
+    """
+    name, environment = launch.argv[0], launch.environment
     reason: OSError | None = None
-    for path in candidates(words[0], environment):
-        error = _execute(path, words, environment)
+    for path in candidates(name, environment):
+        error = _execute(path, launch.argv, environment)
+        if error.errno == errno.E2BIG and launch.armed:
+            return become(plain, plain)
         if error.errno not in _ABSENT:
             reason = error
         if error.errno not in (*_ABSENT, errno.EACCES):
             break
     if reason is None:
-        return _give_up(
-            words[0], "No such file or directory" if "/" in words[0] else "command not found", NOT_FOUND
-        )
-    return _give_up(words[0], reason.strerror, NOT_EXECUTABLE)
+        return _give_up(name, "No such file or directory" if "/" in name else "command not found", NOT_FOUND)
+    return _give_up(name, reason.strerror, NOT_EXECUTABLE)
 
 
 def candidates(name: str, environment: dict[str, str]) -> list[str]:

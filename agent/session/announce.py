@@ -8,14 +8,18 @@ from ipaddress import ip_address
 
 import asyncssh
 
-from agent.session.asleep import Opened
+from agent.config import Config
+from agent.session.asleep import StepState
+from agent.session.inspect.questions import BASH
+from agent.session.inspect.records import Report
 from agent.session.place import MARKS, runner
 from agent.session.section import Announcement, Direct, Relayed, connect_line, outcome
 
 
 def announcement(
-    step: str,
-    opened: Opened,
+    config: Config,
+    step: StepState,
+    report: Report,
     *,
     way: Direct | Relayed,
     session: str,
@@ -24,11 +28,14 @@ def announcement(
     timeout: float,
     ends_at: float,
 ) -> Announcement:
-    """Return the section's content; `ends_at` in seconds since the epoch."""
+    """Return the section's content; `timeout` in seconds from now, `ends_at` in seconds since the epoch."""
     return Announcement(
-        step=step,
-        outcome=outcome(opened.status),
-        elapsed=opened.elapsed_ms / 1000,
+        step=config.step,
+        state=step.name,
+        outcome=outcome(step.status),
+        elapsed=step.elapsed_ms / 1000,
+        failed_at=report.place,
+        interpreter=(config.shell or BASH) if step.name == "reported" else "",
         way=reachable(way),
         session=session,
         connect=_connect_line(program, session) if isinstance(way, Direct) else "",

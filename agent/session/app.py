@@ -1,82 +1,84 @@
 """The composition root of a session: wires its parts, and runs the one loop that owns its clock."""
 
 import asyncio
-import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import agent.session.forkless  # isort: skip  # noqa: F401  (before asyncssh)
 import asyncssh
 
 from agent.config import Config
+from agent.keeper.pipes import Pipes
 from agent.link import Link
 from agent.session import guard
 from agent.session.announce import announcement
-from agent.session.asleep import Opened
-from agent.session.control import Answer, Control, socket_name
-from agent.session.dial import Dialler, Relay
-from agent.session.errors import RelayError
-from agent.session.identity import new_owner_secret, new_session_id
+from agent.session.asleep import StepState, parse_state
+from agent.session.doors import Doors
+from agent.session.errors import NotAllowed
+from agent.session.identity import new_session_id
+from agent.session.inspect.interpreter import Interpreter
+from agent.session.inspect.records import Report
 from agent.session.lifecycle import Action, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
-from agent.session.section import Direct, Relayed, duration, outcome, section
+from agent.session.processes import end_users_processes
+from agent.session.section import duration, outcome, section
 from agent.session.server import Door, Host, Login, listen
 from agent.session.status import status
+from agent.session.timers import Timers
 from agent.session.workshop import Workshop
-from tunnel.adapter import Acceptor
-from tunnel.connection import ClientTunnel
-from tunnel.messages import Abort, ControlMessage, Registration, Welcome, label
+from tunnel.messages import Abort, ControlMessage, Enable, SessionState
 
 LAST_WORDS_SECONDS = 0.2
 """Between the decision to end and the end: the command that asked for it sends its exit status first."""
 
-FAREWELL_SECONDS = 1.0
-"""Time to say goodbye to logins and the relay; the keeper waits for 2 s."""
-
 FLUSH_SECONDS = 0.5
 """Time for a log that takes nothing to take our last lines."""
 
+RELEASE_SECONDS = 1.0
+"""Time for a released interpreter to be gone before its terminal is: that would be a hang-up."""
 
-def run(link: Link, config: Config, opened: Opened) -> None:
+_SESSION_STATES = {
+    "running": SessionState.ENABLED,
+    "passed": SessionState.PASSED,
+}
+
+
+def run(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
     """Serve one session until the keeper says goodbye."""
     # asyncssh asks for both, and fails where a UID has neither a HOME nor a passwd entry. Shells get the step's own.
     os.environ.setdefault("HOME", "/")
     os.environ.setdefault("LOGNAME", str(os.getuid()))
     with asyncio.Runner(loop_factory=ThreadlessLoop) as runner:
-        runner.run(Session(link, config, opened).serve())
+        runner.run(Session(link, config, step, pipes).serve())
 
 
 class Session:
     """One session: events come in by `post`, `serve` moves the life cycle and carries its actions out."""
 
-    def __init__(self, link: Link, config: Config, opened: Opened) -> None:
+    def __init__(self, link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
         self._link = link
         self._config = config
-        self._opened = opened
+        self._pipes = pipes
+        self._step = step
+        self._standby = config.standby and step.running
         self._id = new_session_id()
         self._host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._log = Log()
-        self._lifecycle = Lifecycle()
+        self._lifecycle = Lifecycle(State.STANDBY if self._standby else State.CONNECTING)
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._started = time.monotonic()
-        self._deadline = self._started + config.timeout
-        self._ends_at = time.time() + config.timeout
-        self._next_heartbeat = self._started + config.heartbeat
+        self._timers = Timers(config, self._started - step.elapsed_ms / 1000)
         self._verdict = "-"
         self._end_detail = ""
-        self._way: Direct | Relayed | None = None
         self._logged_in_at: dict[int, float] = {}
         self._program = os.path.abspath(sys.argv[0])
-        self._workshop = Workshop(
-            self._id,
-            config.environment,
-            os.path.dirname(self._program),
-        )
+        self._workshop = Workshop(self._id, config.environment, os.path.dirname(self._program))
         self._host = Host(self._door(), self._workshop, self)
+        self._interpreter: Interpreter | None = None
+        self._doors: Doors
 
     # The loop.
 
@@ -86,12 +88,18 @@ class Session:
         loop.set_exception_handler(OncePerKind())
         loop.add_reader(self._link.fileno(), self._hear_keeper)
         acceptor = await listen(self._host, self._host_key)
-        async with contextlib.AsyncExitStack() as doors:
-            await self._open_control(acceptor, doors)
-            if self._config.relay is None:
-                await self._open_port(acceptor, doors)
-            else:
-                await self._dial(acceptor, doors)
+        self._doors = Doors(
+            self._config,
+            acceptor,
+            post=self._events.put_nowait,
+            say=self._say_if_open,
+            hear_relay=self._hear_relay,
+        )
+        try:
+            await self._meet_interpreter()
+            await self._open_doors()
+            if not self._standby:
+                self._renew()
             event = None
             while event is not Event.GOODBYE:
                 event = await self._next_event()
@@ -99,114 +107,104 @@ class Session:
                     await self._do(action)
             self._host.close("the session is over")
             await self._log.flush(FLUSH_SECONDS)
-            loop.remove_reader(self._link.fileno())
+        finally:
+            await self._doors.close()
+        if self._interpreter:
+            await self._interpreter.wait_for_end(RELEASE_SECONDS)
+            self._interpreter.close()
+        loop.remove_reader(self._link.fileno())
 
     async def _next_event(self) -> Event:
         """Wait for the next event, or for the first of the timers."""
-        if self._lifecycle.state is State.ENDING:
-            return await self._events.get()
-        until = min(self._deadline, self._next_heartbeat)
-        try:
-            async with asyncio.timeout(max(until - time.monotonic(), 0)):
-                return await self._events.get()
-        except TimeoutError:
-            return Event.TIMEOUT if until == self._deadline else Event.HEARTBEAT
+        while True:
+            due = None if self._lifecycle.state is State.ENDING else self._timers.next()
+            try:
+                async with asyncio.timeout_at(None if due is None else self._loop_time(due.at)):
+                    return await self._events.get()
+            except TimeoutError:
+                assert due
+                if due.event:
+                    return due.event
+                self._look_for_work()
+
+    def _loop_time(self, moment: float) -> float:
+        return asyncio.get_running_loop().time() + max(moment - time.monotonic(), 0)
+
+    def _look_for_work(self) -> None:
+        busy = (
+            self._workshop.busy or self._host.busy or bool(self._interpreter and self._interpreter.inspected)
+        )
+        if busy:
+            self._timers.busy(time.monotonic())
+        else:
+            self._timers.looked(time.monotonic())
 
     async def _do(self, action: Action) -> None:
         match action:
+            case Action.RENEW:
+                await self._meet_interpreter()
+                self._renew()
             case Action.ANNOUNCE:
                 self._announce()
+            case Action.TELL_PASSED:
+                self._tell_passed()
             case Action.HEARTBEAT:
-                self._next_heartbeat = time.monotonic() + self._config.heartbeat
-                left = duration(max(self._deadline - time.monotonic(), 0))
-                self._log.say(f"the session is open: {self._presence()}; it ends in {left}")
+                self._timers.beaten(time.monotonic())
+                self._log.say(f"the session is open: {self._presence()}; it ends in {duration(self._left)}")
             case Action.REPORT:
                 self._report_end()
+            case Action.ABORT_STEP:
+                await self._end("abort")
+            case Action.VERDICT if self._step.running:
+                await self._end("over")
             case Action.VERDICT:
-                await asyncio.sleep(LAST_WORDS_SECONDS)
-                self._workshop.hang_up()
-                self._link.send("verdict", self._verdict)
+                await self._end("verdict", self._verdict)
 
-    # Ways in.
+    async def _end(self, *words: str) -> None:
+        await asyncio.sleep(LAST_WORDS_SECONDS)
+        self._workshop.hang_up()
+        if self._step.running:
+            end_users_processes(self._id)
+        self._link.send(*words)
+
+    # Opening.
 
     def _door(self) -> Door:
         keys = self._config.authorized_keys
         return Door(self._id, asyncssh.import_authorized_keys(keys) if keys is not None else None)
 
-    async def _open_control(self, acceptor: Acceptor, doors: contextlib.AsyncExitStack) -> None:
-        name = "\0" + socket_name(os.getppid())
-        try:
-            server = await asyncio.get_running_loop().create_unix_server(
-                lambda: Control(self._answer, acceptor.protocol_factory), name
-            )
-        except OSError as error:  # another user sits on the name
-            self._log.say(
-                f"`agent status`, `resume` and `connect` do not work in this session: {error.strerror}"
-            )
-            return
-        doors.callback(server.close)
-
-    async def _open_port(self, acceptor: Acceptor, doors: contextlib.AsyncExitStack) -> None:
-        host, port = self._config.listen
-        loop = asyncio.get_running_loop()
-        try:
-            server = await loop.create_server(acceptor.protocol_factory, host, port)
-        except OSError as error:
-            self._log.say(
-                f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}); choose another --listen"
-            )
-            self._events.put_nowait(Event.NO_PORT)
-            return
-        doors.callback(server.close)
-        self._way = Direct(host, server.sockets[0].getsockname()[1], self._config.authorized_keys is not None)
-        self._events.put_nowait(Event.REACHABLE)
-
-    async def _dial(self, acceptor: Acceptor, doors: contextlib.AsyncExitStack) -> None:
-        config = self._config
-        assert config.relay is not None
-        tunnel = ClientTunnel(
-            Registration(
+    async def _open_doors(self) -> None:
+        await self._doors.open_control(self)
+        if self._config.relay is None:
+            await self._doors.open_port()
+        else:
+            self._doors.open_relay(
                 self._id,
-                new_owner_secret(),
-                build=label(config.build),
-                step=label(config.step),
-                node=label(config.node),
-                url=label(config.url),
-                host_key=self._host_key.export_public_key().decode().strip(),
-            ),
-            on_stream=acceptor.accept,
-            on_message=self._hear_relay,
-        )
-        dialler = Dialler(
-            Relay(config.relay, config.token or "", config.ca_file),
-            tunnel,
-            first_welcome_seconds=config.connect_timeout,
-            on_welcome=self._welcomed,
-            on_trouble=lambda trouble: self._log.say(f"relay: {trouble}"),
-        )
-        dialling = asyncio.create_task(self._keep_dialling(dialler))
+                self._host_key,
+                self._session_state(),
+                patience=None if self._standby else self._config.connect_timeout,
+            )
 
-        async def farewell() -> None:
-            tunnel.close("the session is over")
-            await asyncio.wait((dialling,), timeout=FAREWELL_SECONDS)
-            dialling.cancel()
-            await asyncio.gather(dialling, return_exceptions=True)
+    def _session_state(self) -> SessionState:
+        if self._standby:
+            return SessionState.STANDBY
+        return _SESSION_STATES.get(self._step.name, SessionState.FAILED)
 
-        doors.push_async_callback(farewell)
+    async def _meet_interpreter(self) -> None:
+        """Learn from a failed interpreter that waits where it failed, and what shells are to inherit."""
+        if self._step.name != "reported" or self._interpreter or self._pipes is None:
+            return
+        self._interpreter = Interpreter(self._config, self._pipes, guard.step(), self._program)
+        await self._interpreter.settle()
+        if state := self._interpreter.known_state:
+            self._workshop.adopt(state, self._interpreter.pid)
 
-    async def _keep_dialling(self, dialler: Dialler) -> None:
-        try:
-            await dialler.run()
-        except RelayError as error:
-            self._log.say(f"relay: {error}; so there is no session")
-            self._events.put_nowait(Event.UNREACHABLE)
-
-    def _welcomed(self, welcome: Welcome) -> None:
-        reception = welcome.reception
-        self._way = Relayed(
-            reception.account, reception.ssh_host, reception.ssh_port, reception.ssh_fingerprint
-        )
-        self._events.put_nowait(Event.REACHABLE)
+    def _renew(self) -> None:
+        """Count the timers from now on, and tell the relay what the session is."""
+        self._timers.renew(time.monotonic(), passed=self._step.name == "passed")
+        if self._host.logins:
+            self._timers.logged_in()
+        self._doors.tell_state(self._session_state())
 
     # What we hear.
 
@@ -214,19 +212,48 @@ class Session:
         match self._link.receive():
             case None:
                 guard.keeper_died()
+            case ("step", pid):
+                guard.watch_step(int(pid))
+            case ("open", *words):
+                self._link.send("opened")
+                self._step = parse_state(*words)
+                self._open_from_standby()
+            case ("became", *words):
+                self._step = parse_state(*words)
+                self._events.put_nowait(self._what_became())
+            case ("release",):
+                if self._pipes:
+                    self._pipes.release()
             case ("goodbye", *reason):
                 if reason != ["-"]:
                     self._end_detail = " ".join(reason)
                 self._events.put_nowait(Event.GOODBYE)
 
+    def _what_became(self) -> Event:
+        if self._step.name == "passed":
+            return Event.STEP_PASSED_HELD if self._config.when == "always" else Event.STEP_PASSED
+        return Event.STEP_FAILED
+
+    def _open_from_standby(self) -> None:
+        if self._standby:
+            self._standby = False
+            self._doors.hurry()
+            self._events.put_nowait(Event.OPENED)
+
     def _hear_relay(self, message: ControlMessage) -> None:
-        if isinstance(message, Abort):
-            self._end_detail = f"by the relay: {message.reason}"
-            self._events.put_nowait(Event.RELAY_ABORT)
+        match message:
+            case Abort(reason=reason):
+                self._end_detail = f"by the relay: {reason}"
+                self._events.put_nowait(Event.RELAY_ABORT)
+            case Enable(user=user) if self._standby:
+                self._log.say(f"{user or 'somebody'} opens a session through the relay")
+                self._link.send("enabled")
+                self._open_from_standby()
 
     def login(self, login: Login) -> None:
         """Somebody has logged in."""
         self._logged_in_at[login.number] = time.monotonic()
+        self._timers.logged_in()
         self._log.say(f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}")
         self._events.put_nowait(Event.LOGIN)
 
@@ -234,65 +261,110 @@ class Session:
         """Somebody has left."""
         stayed = duration(time.monotonic() - self._logged_in_at.pop(login.number))
         self._log.say(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
+        self._timers.busy(time.monotonic())
         if not self._host.logins:
             self._events.put_nowait(Event.LAST_LOGOUT)
 
     # What we say.
 
+    def _say_if_open(self, line: str) -> None:
+        """In standby nothing is said: the log is the step's."""
+        if not self._standby:
+            self._log.say(line)
+
     def _announce(self) -> None:
-        assert self._way
-        for line in section(
+        assert self._doors.way
+        lines = section(
             announcement(
-                self._config.step,
-                self._opened,
-                way=self._way,
+                self._config,
+                self._step,
+                self._interpreter.known_report if self._interpreter else Report(),
+                way=self._doors.way,
                 session=self._id,
                 program=self._program,
                 host_key=self._host_key,
-                timeout=self._config.timeout,
-                ends_at=self._ends_at,
+                timeout=self._left,
+                ends_at=time.time() + self._left,
             )
-        ):
+        )
+        for line in lines:
             self._log.show(line)
         if self._host.logins:
             self._events.put_nowait(Event.LOGIN)
+
+    def _tell_passed(self) -> None:
+        line = (
+            f"the step passed; the session stays open for {self._presence()},"
+            f" until the last one leaves, at most for {duration(self._left)}"
+        )
+        self._log.say(line)
+        self._host.tell(f"holdfast: {line}")
 
     def _report_end(self) -> None:
         end = self._lifecycle.end
         assert end
         why = end.value + (f" ({self._end_detail})" if self._end_detail else "")
-        own = outcome(self._opened.status)
-        verdict = (
-            f"the step's own verdict: {own}"
-            if self._verdict == "-"
-            else f"exit code {self._verdict}, the step's own: {own}"
+        line = (
+            f"the session is over after {duration(time.monotonic() - self._started)}: {why}; {self._result()}"
         )
-        line = f"the session is over after {duration(time.monotonic() - self._started)}: {why}; {verdict}"
         self._log.say(line)
         self._host.tell(f"holdfast: {line}")
+
+    def _result(self) -> str:
+        if self._step.running:
+            return "the step goes on" if self._lifecycle.end_spares_step else "so is the step"
+        if self._config.drop_in:
+            return "the step ends with its own exit code"
+        own = outcome(self._step.status)
+        if self._verdict == "-":
+            return f"the step's own verdict: {own}"
+        return f"exit code {self._verdict}, the step's own: {own}"
+
+    @property
+    def _left(self) -> float:
+        return max(self._timers.ends_at - time.monotonic(), 0)
 
     def _presence(self) -> str:
         count = len(self._host.logins)
         return f"{count} login{'' if count == 1 else 's'}" if count else "nobody is logged in"
 
-    # What people ask.
+    # What people ask at the control socket.
 
-    def _answer(self, request: Mapping[str, Any]) -> Answer:
-        match request:
-            case {"command": "status"}:
-                facts = status(
-                    self._id,
-                    state=self._lifecycle.state.value,
-                    step=self._opened.status,
-                    left=self._deadline - time.monotonic(),
-                    host=self._host,
-                    workshop=self._workshop,
-                )
-                return {"ok": True, **facts}
-            case {"command": "resume", "verdict": verdict} if verdict is None or verdict in range(256):
-                if self._lifecycle.state is State.ENDING:
-                    return {"ok": False, "error": "the session is ending already"}
-                self._verdict = "-" if verdict is None else str(int(verdict))
-                self._events.put_nowait(Event.RESUMED)
-                return {"ok": True}
-        return {"ok": False, "error": "this agent does not know that command"}
+    def status(self) -> dict[str, Any]:
+        """Return what `agent status` shows."""
+        return status(
+            self._id,
+            state=self._lifecycle.state.value,
+            step=self._step.status,
+            left=None if self._standby else self._left,
+            interpreter=self._interpreter.standing if self._interpreter else "",
+            host=self._host,
+            workshop=self._workshop,
+        )
+
+    def resume(self, verdict: int | None) -> None:
+        """End the session; NotAllowed where that, or another verdict, cannot be."""
+        if not self._lifecycle.is_open:
+            raise NotAllowed(
+                "the session is ending already" if not self._standby else "no session is open yet"
+            )
+        if verdict is not None and self._config.drop_in:
+            raise NotAllowed(
+                "the step was started by another program, which keeps its exit code: `agent resume` takes no --pass"
+                " and no --fail here"
+            )
+        if verdict is not None and self._step.running:
+            raise NotAllowed(
+                "the step still runs, and ends with its own exit code: `agent resume` alone ends the session"
+            )
+        self._verdict = "-" if verdict is None else str(verdict)
+        self._events.put_nowait(Event.RESUMED)
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """The failed interpreter; NotAllowed where there is none."""
+        if self._interpreter is None:
+            raise NotAllowed(
+                "no failed interpreter waits here: the step still runs, or ended where its shell could not be kept"
+            )
+        return self._interpreter

@@ -6,10 +6,12 @@ imported when a session opens.
 
 import os
 import select
+import sys
 
 from agent import descriptors
 from agent.config import Config
 from agent.keeper import signals
+from agent.keeper.pipes import Pipes
 from agent.link import Link
 from agent.output import say
 from agent.session import guard
@@ -22,54 +24,71 @@ FAILED = 70
 """Exit code after a fault of ours (EX_SOFTWARE of sysexits.h), for the keeper to tell."""
 
 
-class Opened:
-    """Why a session opens: the words of the message `open`.
+class StepState:
+    """What has become of the step: the words of the messages `open` and `became` (`link.py`).
 
-    `reason` is `failed`; `status` the step's exit code, or -N for its death by signal N; `elapsed_ms` the
-    milliseconds since the step's start.
+    `name` is `running`, `reported`, `failed`, `passed` or `unknown`; `status` the exit code, or -N for a death by
+    signal N, None while there is none; `elapsed_ms` the milliseconds since the step's start.
     """
 
-    __slots__ = ("elapsed_ms", "reason", "status")
+    __slots__ = ("elapsed_ms", "name", "status")
 
-    reason: str
-    status: int
+    name: str
+    status: int | None
     elapsed_ms: int
 
-    def __init__(self, reason: str, status: int, elapsed_ms: int) -> None:
-        object.__setattr__(self, "reason", reason)
+    def __init__(self, name: str, status: int | None, elapsed_ms: int) -> None:
+        object.__setattr__(self, "name", name)
         object.__setattr__(self, "status", status)
         object.__setattr__(self, "elapsed_ms", elapsed_ms)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{name}: an opening is frozen")
+        raise AttributeError(f"{name}: a state is frozen")
 
     def __repr__(self) -> str:
-        return f"Opened(reason={self.reason!r}, status={self.status}, elapsed_ms={self.elapsed_ms})"
+        return f"StepState({self.name!r}, {self.status}, {self.elapsed_ms})"
+
+    @property
+    def running(self) -> bool:
+        """The step runs: nothing that happens to the session may touch it."""
+        return self.name == "running"
 
 
-def sleep(link: Link, config: Config, mark: int | None) -> "NoReturn":
+def parse_state(name: str, status: str, elapsed: str) -> StepState:
+    """Parse the words of a message."""
+    return StepState(name, None if status == "-" else int(status), int(elapsed))
+
+
+RUNNING = StepState("running", None, 0)
+"""A step that has just started, as a session in standby knows it."""
+
+
+def sleep(link: Link, config: Config, pipes: Pipes | None) -> "NoReturn":
     """Be the session process: out of the runner's reach, asleep, then the session, then gone.
 
-    `mark` is the read end of the pipe that marks all that the step starts. Never returns: the frames above
-    are the keeper's.
+    Never returns: the frames above are the keeper's.
     """
     try:
         os.setsid()
-        guard.stand(link, os.fstat(mark).st_ino if mark is not None else None)
+        guard.stand(link, pipes.inode if pipes else None)
         signals.unblock_all()
-        descriptors.keep_only({link.fileno()} | ({mark} if mark is not None else set()))
+        descriptors.keep_only({link.fileno()} | (pipes.ours if pipes else set()))
         link.send("ready")
-        opened = _sleep_until_opened(link)
+        step = RUNNING if config.standby else _sleep_until_opened(link, pipes)
+        if step.name == "reported" and pipes:
+            from agent.session.inspect.questions import ask_state  # noqa: PLC0415  (while it answers, we import)
+
+            ask_state(config, pipes, os.path.abspath(sys.argv[0]))
         from agent.session import app  # noqa: PLC0415  (asyncio and asyncssh: 20 MiB, for failed steps only)
 
-        app.run(link, config, opened)
+        app.run(link, config, step, pipes)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         say(f"the session failed: {type(error).__name__}: {error}")
         os._exit(FAILED)
     os._exit(0)
 
 
-def _sleep_until_opened(link: Link) -> Opened:
+def _sleep_until_opened(link: Link, pipes: Pipes | None) -> StepState:
     """Wait for `open`; the end of the link is the keeper's death."""
     poll = select.poll()
     poll.register(link.fileno(), select.POLLIN)
@@ -79,9 +98,11 @@ def _sleep_until_opened(link: Link) -> Opened:
             case None:
                 guard.keeper_died()
             case ("step", pid):
-                guard.watch(int(pid))
-            case ("open", reason, status, elapsed):
+                guard.watch_step(int(pid))
+            case ("release",) if pipes:
+                pipes.release()
+            case ("open", name, status, elapsed):
                 link.send("opened")
-                return Opened(reason, int(status), int(elapsed))
+                return parse_state(name, status, elapsed)
             case _:
                 pass

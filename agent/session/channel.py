@@ -170,6 +170,11 @@ class Channel(SSHServerStreamSession[bytes]):
         """Whether the client keeps up."""
         return not (self._window_full or self._login.congested)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a command or a terminal of its own runs in it."""
+        return self._command is not None or self._terminal is not None
+
     def pace(self) -> None:
         """Let the source of output run or wait."""
         if self._terminal:

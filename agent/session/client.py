@@ -1,11 +1,15 @@
-"""`agent status`, `agent resume` and `agent connect`: the other end of the control socket."""
+"""`agent status`, `resume`, `inspect` and `connect`: the other end of the control socket."""
 
+import contextlib
 import json
 import os
 import select
 import signal
 import socket
 import sys
+import termios
+import tty
+from collections.abc import Iterator
 from typing import Any
 
 from agent.errors import UsageError
@@ -22,6 +26,9 @@ ANSWER_BYTES = 64 * 1024
 
 CHUNK_BYTES = 128 * 1024
 
+END_OF_INPUT = b"\x04"
+"""What leaves a prompt whose input has come to its end; behind a whole line it is one."""
+
 OK, FAILED = 0, 1
 
 HELP = {
@@ -34,6 +41,12 @@ Shows the session that this container is held for.
 usage: agent resume [--pass | --fail [CODE]]
 
 Ends the hold. The build goes on with the step's own exit code, with 0 (--pass), or with CODE (--fail; 1).
+""",
+    "inspect": """\
+usage: agent inspect
+
+Opens a prompt inside the failed interpreter itself: in a shell its unexported variables and functions, in Python
+pdb on the failed frame, in PowerShell the failed runspace. ^D leaves it; the step's exit code stays as it is.
 """,
     "connect": """\
 usage: agent connect
@@ -60,6 +73,8 @@ def main(command: str, argv: list[str]) -> int:
                 return _status(argv)
             case "resume":
                 return _resume(argv)
+            case "inspect":
+                return _inspect(argv)
             case "connect":
                 return _connect(argv)
     except ControlError as error:
@@ -77,13 +92,13 @@ def _status(argv: list[str]) -> int:
         print(json.dumps({name: value for name, value in answer.items() if name != "ok"}))
         return OK
     for name, value in answer.items():
-        if name not in ("ok", "logins", "terminals"):
-            print(plain(f"{name + ':':<10} {value}"))
+        if name not in ("ok", "logins", "terminals") and value:
+            print(plain(f"{name + ':':<12} {value}"))
     for login in answer["logins"]:
-        print(plain(f"login:     {login['user'] or 'session id'} from {login['address']}"))
+        print(plain(f"login:       {login['user'] or 'session id'} from {login['address']}"))
     for terminal in answer["terminals"]:
         detached = "" if terminal["viewers"] else " (detached)"
-        print(plain(f"terminal:  {terminal['foreground'] or 'idle'}{detached}"))
+        print(plain(f"terminal:    {terminal['foreground'] or 'idle'}{detached}"))
     return OK
 
 
@@ -120,14 +135,63 @@ def _connect(argv: list[str]) -> int:
     sock = _find()
     _request(sock, {"command": "connect"})
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _join(sock, b"")
+    return OK
+
+
+def _inspect(argv: list[str]) -> int:
+    """Join our terminal to the prompt inside the failed interpreter, until that is left."""
+    if argv:
+        raise UsageError(f"agent inspect takes no argument, not {argv[0]!r}")
+    sock = _find()
+    _request(sock, {"command": "inspect", **_window()})
+    signal.signal(signal.SIGWINCH, lambda _number, _frame: _tell_window())
+    with _raw_terminal():
+        _join(sock, END_OF_INPUT)
+    return OK
+
+
+def _window() -> dict[str, int]:
+    """Return the size of our terminal, nothing without one."""
+    try:
+        size = os.get_terminal_size(0)
+    except OSError:
+        return {}
+    return {"columns": size.columns, "rows": size.lines}
+
+
+def _tell_window() -> None:
+    with contextlib.suppress(ControlError):
+        _ask({"command": "resize", **_window()})
+
+
+@contextlib.contextmanager
+def _raw_terminal() -> Iterator[None]:
+    """Pass every key on as it is, ^C and ^D too: the prompt has a terminal of its own."""
+    if not os.isatty(0):
+        yield
+        return
+    settings = termios.tcgetattr(0)
+    tty.setraw(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, settings)
+
+
+def _join(sock: socket.socket, at_end: bytes) -> None:
+    """Join standard input and output to the session; at the input's end send `at_end`, or end it there as well."""
     inputs = [0, sock.fileno()]
     sock.settimeout(None)
     while True:
         ready, _, _ = select.select(inputs, [], [])
         if sock.fileno() in ready:
-            data = sock.recv(CHUNK_BYTES)
+            try:
+                data = sock.recv(CHUNK_BYTES)
+            except ConnectionResetError:
+                data = b""
             if not data:
-                return OK
+                return
             _write_all(1, data)
         if 0 in ready:
             data = os.read(0, CHUNK_BYTES)
@@ -135,7 +199,10 @@ def _connect(argv: list[str]) -> int:
                 sock.sendall(data)
             else:
                 inputs.remove(0)
-                sock.shutdown(socket.SHUT_WR)
+                if at_end:
+                    sock.sendall(at_end)
+                else:
+                    sock.shutdown(socket.SHUT_WR)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -5,7 +5,6 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 import certifi
 from websockets.asyncio.client import connect
@@ -18,6 +17,7 @@ from agent.session.trouble import explain
 from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
 from tunnel.errors import RemoteProtocolError
 from tunnel.messages import Welcome
+from tunnel.version import VERSION
 from tunnel.websocket import WebSocket
 
 ATTEMPT_SECONDS = 20
@@ -63,7 +63,7 @@ class Dialler:
         relay: Relay,
         tunnel: ClientTunnel,
         *,
-        first_welcome_seconds: float,
+        first_welcome_seconds: float | None,
         on_welcome: Callable[[Welcome], None],
         on_trouble: Callable[[str], None],
     ) -> None:
@@ -72,6 +72,7 @@ class Dialler:
         self._first_welcome_seconds = first_welcome_seconds
         self._on_welcome = on_welcome
         self._on_trouble = on_trouble
+        self._patience: asyncio.Timeout | None = None
         self._welcomed = False
         self._trouble = "it does not answer"
 
@@ -81,12 +82,18 @@ class Dialler:
         Raises RelayError if there is no first welcome in time, or RelayRefused if there can be none. A relay
         that is lost after its first welcome is dialled for as long as the session lasts.
         """
-        seconds = self._first_welcome_seconds
         try:
-            async with asyncio.timeout(seconds) as patience:
-                await self._dial(patience)
+            async with asyncio.timeout(self._first_welcome_seconds) as self._patience:
+                await self._dial(self._patience)
         except TimeoutError:
+            seconds = self._first_welcome_seconds
             raise RelayError(f"gave up on {self._relay.place} after {seconds:g} s: {self._trouble}") from None
+
+    def hurry(self, seconds: float) -> None:
+        """Allow the first welcome so many seconds from now on, where it had all the time."""
+        if not self._welcomed and self._patience:
+            self._first_welcome_seconds = seconds
+            self._patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
     async def _dial(self, patience: asyncio.Timeout) -> None:
         place = self._relay.place
@@ -131,7 +138,7 @@ class Dialler:
                 websocket = await connect(
                     endpoint,
                     additional_headers={"Authorization": f"Bearer {self._relay.token}"},
-                    user_agent_header=f"holdfast-agent/{version('holdfast')}",
+                    user_agent_header=f"holdfast-agent/{VERSION}",
                     proxy=choose_proxy(endpoint),
                     ssl=context,
                     open_timeout=None,

@@ -3,11 +3,16 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from agent.config import SECRETS
+
 SESSION = "HOLDFAST_SESSION"
 """Names the session to `agent status`, `agent resume` and their like, where several agents run."""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker gives to a container that sets no PATH."""
+
+_OURS = "__holdfast"
+"""How the names of our hooks' variables begin: exported where the step says `set -a`."""
 
 _SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh", "/bin/ash")
 _NO_SHELLS = frozenset({"nologin", "false", "true", "sync", "git-shell"})
@@ -41,6 +46,15 @@ def shell_environment(
     if not any(name == "LANG" or name.startswith("LC_") for name in environment):
         environment.update((n, v) for n, v in wanted.items() if n == "LANG" or n.startswith("LC_"))
     return environment
+
+
+def step_environment(exported: Mapping[str, str]) -> dict[str, str]:
+    """Return what a failed interpreter exports, without our secrets and what its asking has left there."""
+    return {
+        name: value
+        for name, value in exported.items()
+        if name not in SECRETS and name != "_" and not name.startswith(_OURS)
+    }
 
 
 def choose_shell(candidates: Iterable[str], executable: Callable[[str], bool]) -> str | None:

@@ -4,7 +4,9 @@ SessionError
 ├── LifecycleError       we misused the table of `lifecycle.py`
 ├── RelayError           the relay cannot be used
 │   └── RelayRefused     … and trying again cannot help
-└── NoShell              no shell can be started here
+├── NoShell              no shell can be started here
+├── NoPrompt             the failed interpreter cannot be looked into
+└── NotAllowed           what was asked for cannot be done in this session
 """
 
 
@@ -26,3 +28,11 @@ class RelayRefused(RelayError):
 
 class NoShell(SessionError):
     """There is no shell in this container, or no process can be started."""
+
+
+class NoPrompt(SessionError):
+    """The failed interpreter cannot be looked into; the text says why."""
+
+
+class NotAllowed(SessionError):
+    """What was asked for at the control socket cannot be done now; the text says why."""

@@ -32,13 +32,14 @@ KILLED = 1
 class _Post:
     """What the guard knows: filled when it is set up, and as sessions come."""
 
-    __slots__ = ("inode", "link", "sessions", "since")
+    __slots__ = ("inode", "link", "sessions", "since", "step")
 
     def __init__(self) -> None:
         self.link: Link | None = None
         self.inode: int | None = None
         self.sessions: set[int] = set()
         self.since = 0
+        self.step = 0
 
 
 _post = _Post()
@@ -58,8 +59,19 @@ def stand(link: Link, inode: int | None) -> None:
 
 
 def watch(sid: int) -> None:
-    """Add a session id, which is its leader's pid: the step's, a terminal's, a command's."""
+    """Add a session id, which is its leader's pid: a terminal's, a command's."""
     _post.sessions.add(sid)
+
+
+def watch_step(pid: int) -> None:
+    """Add the step's pid, which is its session's id as well unless it has a terminal."""
+    _post.step = pid
+    watch(pid)
+
+
+def step() -> int:
+    """Return the step's pid, 0 if there is none."""
+    return _post.step
 
 
 def keeper_died() -> "NoReturn":
@@ -100,7 +112,7 @@ def _read_last_messages() -> None:
     poll.register(_post.link.fileno(), select.POLLIN)
     while poll.poll(0) and (message := _post.link.receive()) is not None:
         if message[0] == "step":
-            watch(int(message[1]))
+            watch_step(int(message[1]))
 
 
 def _kill(pids: set[int], refused: set[int]) -> None:

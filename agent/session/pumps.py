@@ -49,11 +49,15 @@ class Source:
             self._reading = False
             self._loop.remove_reader(self._fd)
 
-    def drain(self) -> None:
-        """Hand on what is there already, then end: the writer that matters is gone."""
+    def flush(self) -> None:
+        """Hand on what is there already."""
         for _ in range(DRAIN_READS):
             if self._ended or not self._read_once():
                 break
+
+    def drain(self) -> None:
+        """Hand on what is there already, then end: the writer that matters is gone."""
+        self.flush()
         self.close()
 
     def close(self) -> bool:

@@ -9,6 +9,9 @@ from agent.values import is_loopback
 
 RULE = "=" * 12
 
+DROP_IN_SENTENCE = "In order to ssh into your env please copy the following command:"
+"""What Harness prints above the command, word for word: people and scripts look for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
@@ -53,8 +56,10 @@ def duration(seconds: float) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
-def outcome(status: int) -> str:
-    """Return how a step ended: `exit code 2`, or `signal 9 (SIGKILL)` for -9."""
+def outcome(status: int | None) -> str:
+    """Return how a step ended: `exit code 2`, or `signal 9 (SIGKILL)` for -9; `running` if it has not."""
+    if status is None:
+        return "running"
     if status >= 0:
         return f"exit code {status}"
     try:
@@ -69,9 +74,15 @@ class Announcement:
 
     step: str
     """The step's name, or empty."""
+    state: str
+    """What became of it: `running`, `reported`, `failed`, `passed` or `unknown` (`link.py`)."""
     outcome: str
     elapsed: float
-    """Seconds from the step's start to its end."""
+    """Seconds from the step's start until now, or to its end."""
+    failed_at: str
+    """Where it failed, as its interpreter has it, or empty."""
+    interpreter: str
+    """Which one waits to be inspected, or empty."""
     way: Relayed | Direct
     session: str
     connect: str
@@ -86,34 +97,76 @@ class Announcement:
 
 def section(say: Announcement) -> list[str]:
     """Return the "Wait for SSH" section, a line an item; each command stands alone on its line."""
-    step = f"step {say.step!r}" if say.step else "the step"
-    lines = [
+    return [
         f"{RULE} Wait for SSH {RULE}",
-        f"holdfast: {step} failed with {say.outcome} after {duration(say.elapsed)}; its container is kept.",
+        *(f"holdfast: {line}" for line in _head(say)),
+        *_ways_in(say),
+        *(f"holdfast: {line}" for line in _ends(say)),
     ]
+
+
+def _head(say: Announcement) -> list[str]:
+    """Return what happened to the step."""
+    step = f"step {say.step!r}" if say.step else "the step"
+    match say.state:
+        case "running":
+            return [f"{step} runs, for {duration(say.elapsed)} so far, and goes on; a session was asked for."]
+        case "passed":
+            return [f"{step} passed after {duration(say.elapsed)}; its container is kept."]
+        case "unknown":
+            return [f"{step} has failed; its container is kept."]
+    lines = [f"{step} failed with {say.outcome} after {duration(say.elapsed)}; its container is kept."]
+    if say.failed_at:
+        lines.append(f"failed {say.failed_at}")
+    if say.interpreter:
+        lines.append(f"`agent inspect` in the session opens a prompt inside the failed {say.interpreter}")
+    return lines
+
+
+def _ways_in(say: Announcement) -> list[str]:
+    """Return the ssh commands. As the step was another's (drop-in mode), in the words that its users know."""
+    known = DROP_IN_SENTENCE if say.state == "unknown" else ""
     if isinstance(say.way, Relayed):
-        lines += [
-            "holdfast: to log in, put your token (with permission execute) in place of TOKEN:",
+        return [
+            *((known,) if known else ()),
+            *(
+                ()
+                if known
+                else ("holdfast: to log in, put your token (with permission execute) in place of TOKEN:",)
+            ),
             command_line(say.way, say.session),
+            *(("holdfast: put your token (with permission execute) in place of TOKEN",) if known else ()),
             "holdfast: scp, sftp, rsync and git want + for each :",
             f"holdfast: the relay authenticates you and sees what passes; its host key {say.way.fingerprint}",
         ]
-    else:
-        if say.connect:
-            lines += ["holdfast: to log in from the machine that runs this container:", say.connect]
-        lines += [
-            f"holdfast: to log in from {_vantage(say.way, inside=bool(say.connect))}:",
-            command_line(say.way, say.session),
-            "holdfast: with one of the authorised keys"
-            if say.way.needs_key
-            else "holdfast: the session id in it is the secret",
-            f"holdfast: host key {say.fingerprint}",
-        ]
-    return [
-        *lines,
-        f"holdfast: ends after {duration(say.timeout)}, at {say.ends_at}; sooner when the build is aborted,",
-        "holdfast: or by `agent resume` in the session (--pass, --fail: with another exit code)",
+    lines = []
+    if say.connect:
+        lines += [known or "holdfast: to log in from the machine that runs this container:", say.connect]
+    lines += [
+        f"holdfast: to log in from {_vantage(say.way, inside=bool(say.connect))}:"
+        if say.connect or not known
+        else known,
+        command_line(say.way, say.session),
+        "holdfast: with one of the authorised keys"
+        if say.way.needs_key
+        else "holdfast: the session id in it is the secret",
+        f"holdfast: host key {say.fingerprint}",
     ]
+    return lines
+
+
+def _ends(say: Announcement) -> list[str]:
+    """Return what ends the session."""
+    first = f"ends after {duration(say.timeout)}, at {say.ends_at}; sooner when the build is aborted,"
+    match say.state:
+        case "running":
+            return [
+                f"{first} when the step passes and",
+                "nobody is logged in, or by `agent resume` in the session",
+            ]
+        case "passed" | "unknown":
+            return [first, "or by `agent resume` in the session"]
+    return [first, "or by `agent resume` in the session (--pass, --fail: with another exit code)"]
 
 
 def _vantage(way: Direct, *, inside: bool) -> str:

@@ -187,6 +187,11 @@ class Host:
             del self.logins[login.number]
             self._observer.logout(login)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs in any channel."""
+        return any(channel.busy for login in self.logins.values() for channel in login.channels)
+
     def tell(self, text: str) -> None:
         """Show a line to everybody who looks at a terminal."""
         for login in tuple(self.logins.values()):

@@ -9,14 +9,26 @@ from agent.session.workshop import Workshop
 
 
 def status(
-    session: str, *, state: str, step: int, left: float, host: Host, workshop: Workshop
+    session: str,
+    *,
+    state: str,
+    step: int | None,
+    left: float | None,
+    interpreter: str,
+    host: Host,
+    workshop: Workshop,
 ) -> dict[str, Any]:
-    """Return it as JSON has it; `step` is the step's status, `left` the seconds until the deadline."""
+    """Return it as JSON has it.
+
+    `step` is the step's status, `left` the seconds until the deadline, both None where there is none;
+    `interpreter` what the failed one does, empty where none waits.
+    """
     return {
         "session": session,
         "state": state,
         "step": outcome(step),
-        "ends_in": duration(max(left, 0)),
+        "ends_in": "" if left is None else duration(left),
+        "interpreter": interpreter,
         "logins": [
             {
                 "number": login.number,

@@ -17,6 +17,9 @@ from agent.session.scrollback import Scrollback
 
 STDIN = 0
 
+CURSOR_QUERY, CURSOR_ANSWER = b"\x1b[6n", b"\x1b[1;1R"
+"""Where is the cursor? PowerShell hangs before its prompt until it knows; with no viewer we say."""
+
 BURST = 16
 """PTY reads joined into one write to the viewers: 64 KiB, two packets of SSH."""
 
@@ -162,6 +165,8 @@ class Terminal:
             viewer.show(data)
         if self._viewers:
             self.pace()
+        elif CURSOR_QUERY in data:
+            self._sink.write(CURSOR_ANSWER)
 
     def _congested(self, congested: bool) -> None:
         for viewer in self._viewers:

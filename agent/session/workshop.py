@@ -4,8 +4,10 @@ import os
 import pwd
 from collections.abc import Mapping, Sequence
 
-from agent.session.environment import choose_shell, shell_environment
+from agent.session.environment import choose_shell, shell_environment, step_environment
 from agent.session.errors import NoShell
+from agent.session.inspect.records import ShellState
+from agent.session.processes import runs_anything
 from agent.session.terminal import Size, Terminal
 
 MAX_TERMINALS = 64
@@ -51,6 +53,26 @@ class Workshop:
             terminal=terminal,
             keys=keys,
         )
+
+    def adopt(self, state: ShellState, interpreter: int) -> None:
+        """Take over what the step had changed when it failed: from here all that we start inherits it.
+
+        A directory that was removed can still be entered by its process, the failed `interpreter`.
+        """
+        self._base = step_environment(state.environment)
+        for folder in (state.cwd, f"/proc/{interpreter}/cwd"):
+            try:
+                os.chdir(folder)
+            except OSError:
+                continue
+            break
+        if state.umask is not None:
+            os.umask(state.umask)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody looks at a terminal, or something runs in one."""
+        return any(each.viewers or runs_anything(each.pid) for each in self.terminals)
 
     def detached_terminal(self) -> Terminal | None:
         """Return the terminal that was left last by a dropped login, to go on there."""

@@ -100,6 +100,44 @@ def test_debugging_off_wins_and_opens_no_file(value):
     assert (config.when, config.token, config.command) == ("never", None, ("/none",))
 
 
+@pytest.mark.parametrize(
+    ("when", "environment", "result", "asked"),
+    [
+        ("debug", {}, "never", False),
+        ("debug", {"RUNNER_DEBUG": "0", "CI_DEBUG_TRACE": "false"}, "never", False),
+        ("debug", {"CI_REMOTE_DEBUG": "true"}, "failure", True),
+        ("debug", {"SYSTEM_DEBUG": "True"}, "failure", True),
+        ("debug", {"HOLDFAST_DEBUG": "1"}, "failure", True),
+        ("failure", {}, "failure", False),
+        ("failure", {"RUNNER_DEBUG": "1"}, "failure", True),
+        ("always", {}, "always", True),
+        ("never", {"RUNNER_DEBUG": "1"}, "never", True),
+        # HOLDFAST_DEBUG=0 wins over every other word, the CI's switch included.
+        ("debug", {"HOLDFAST_DEBUG": "0", "RUNNER_DEBUG": "1"}, "never", False),
+        ("failure", {"HOLDFAST_DEBUG": "FALSE", "RUNNER_DEBUG": "1"}, "never", False),
+        ("always", {"HOLDFAST_DEBUG": "0"}, "never", False),
+        ("failure", {"HOLDFAST_DEBUG": "off"}, "failure", False),
+    ],
+)
+def test_when_to_hold(when, environment, result, asked):
+    """By the option and by the variable."""
+    for words, more in (["--when", when, "a"], {}), (["a"], {"HOLDFAST_WHEN": when}):
+        config = read(words, environment | more)
+        assert (config.when, config.debugging_asked) == (result, asked)
+
+
+def test_labels_come_from_the_option_then_from_our_variable_then_from_the_ci():
+    known = {
+        "GITLAB_CI": "true",
+        "CI_PIPELINE_ID": "9",
+        "CI_JOB_NAME": "rspec",
+        "CI_PROJECT_ROOT_NAMESPACE": "a",
+    }
+    config = read(["--build", "7", "x"], known | {"HOLDFAST_BUILD": "8", "HOLDFAST_STEP": "tests"})
+    assert (config.account, config.build, config.step, config.node) == ("a", "7", "tests", "")
+    assert read(["x"], {"GITLAB_CI": "true", "CI_JOB_NAME": "x" * 999}).step == "x" * 256
+
+
 def test_a_timeout_above_the_default_maximum_raises_it():
     assert read(["--timeout", "9h", "a"], {}).max_timeout == 9 * 3600
     says = refused(["--timeout", "9h", "a"], {"HOLDFAST_MAX_TIMEOUT": "8h"})

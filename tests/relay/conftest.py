@@ -19,7 +19,7 @@ from relay.config import Config, make_config
 from tunnel.adapter import Acceptor
 from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
 from tunnel.errors import TunnelError
-from tunnel.messages import Reception, Registration
+from tunnel.messages import ControlMessage, Enable, Reception, Registration, SessionState
 from tunnel.tuning import SSH_OPTIONS, skip_ignores
 
 ALL = frozenset(Permission)
@@ -116,7 +116,7 @@ async def tell_sizes(process: asyncssh.SSHServerProcess[bytes]) -> None:
 class FakeAgent:
     """An agent: a tunnel to the relay, dialled again when lost, and an SSH server on its streams."""
 
-    def __init__(self, url: str, token: str, session: str, secret: str) -> None:
+    def __init__(self, url: str, token: str, session: str, secret: str, **registered: object) -> None:
         self.url = url
         self.token = token
         self.session = session
@@ -133,7 +133,12 @@ class FakeAgent:
         """Set when a command has begun."""
         self.moved = asyncio.Event()
         """Set when `url` leads somewhere again."""
-        self.tunnel = ClientTunnel(Registration(session, secret), on_stream=self._accept)
+        self.obeys = True
+        """Opens its session when it is asked to."""
+        self.messages: asyncio.Queue[ControlMessage] = asyncio.Queue()
+        self.tunnel = ClientTunnel(
+            Registration(session, secret, **registered), on_stream=self._accept, on_message=self._hear
+        )
         self._acceptor = Acceptor()
         self._ws: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -165,6 +170,11 @@ class FakeAgent:
         login = stream.get_extra_info("login")
         self.logins.append((login.kind, login.user))
         self.connections.append(self._acceptor.accept(stream))
+
+    def _hear(self, message: ControlMessage) -> None:
+        self.messages.put_nowait(message)
+        if isinstance(message, Enable) and self.obeys:
+            self.tunnel.set_state(SessionState.ENABLED)
 
     async def _keep_dialling(self) -> None:
         while not self.tunnel.is_closed:
@@ -272,10 +282,19 @@ def agent_of(relay: Relay, new_session) -> Callable[[str], FakeAgent]:
 @pytest.fixture
 def start_agent(relay: Relay, new_session) -> Callable[..., Awaitable[FakeAgent]]:
     async def start(
-        *, token: str | None = None, session: str | None = None, secret: str | None = None, wait: bool = True
+        *,
+        token: str | None = None,
+        session: str | None = None,
+        secret: str | None = None,
+        wait: bool = True,
+        **registered: object,
     ) -> FakeAgent:
         agent = FakeAgent(
-            relay.agent_url(), token or relay.token, session or new_session(), secret or secrets.token_hex(32)
+            relay.agent_url(),
+            token or relay.token,
+            session or new_session(),
+            secret or secrets.token_hex(32),
+            **registered,
         )
         relay.agents.append(agent)
         await agent.start()

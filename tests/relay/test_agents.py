@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
 
 import pytest
 from websockets.asyncio.client import connect
@@ -9,11 +10,13 @@ from websockets.exceptions import InvalidStatus
 
 from relay.accounts import Permission
 from relay.agents import AgentDoor
+from relay.app import running
+from relay.client import Target, list_sessions
 from relay.directory import MemoryDirectory, SessionRecord
 from relay.live import RESUME_SECONDS, LiveTunnels
 from tunnel.connection import CLIENT_OPTIONS, ServerTunnel
 from tunnel.errors import TunnelRefused
-from tunnel.messages import Reception, Registration
+from tunnel.messages import Abort, Enable, Reception, Registration, SessionState
 
 SESSION = "abcdefghjkmnpqrstuvwxyz23"
 
@@ -41,7 +44,7 @@ async def test_a_token_without_the_permission_is_told_so(relay) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "body"), [("/healthz", 200, "ok\n"), ("/", 404, "Nothing is here.\n")]
+    ("path", "status", "body"), [("/healthz", 200, "ok\n"), ("/", 404, '{"error": "nothing is here"}\n')]
 )
 async def test_other_paths(relay, path: str, status: int, body: str) -> None:
     assert await refusal_of(relay.agent_url(path)) == (status, body)
@@ -123,3 +126,57 @@ async def test_what_is_no_hello_ends_the_websocket(relay) -> None:
         await ws.send("{}")
         async with asyncio.timeout(10):
             await ws.wait_closed()
+
+
+async def listed_state(relay, session: str) -> str:
+    """What the relay's directory says of a session, asked over HTTP."""
+    target = Target(f"http://{relay.running.http}", relay.token, None)
+    text = await asyncio.to_thread(list_sessions, target, None)
+    return next(line.split()[1] for line in text.splitlines() if line.startswith(session))
+
+
+async def until_listed(relay, session: str, state: str) -> None:
+    async with asyncio.timeout(20):
+        while await listed_state(relay, session) != state:
+            await asyncio.sleep(0.01)
+
+
+async def test_the_directory_follows_what_an_agent_says(relay, start_agent, ssh, user_name) -> None:
+    agent = await start_agent(state=SessionState.STANDBY)
+    assert await listed_state(relay, agent.session) == "standby"
+    for state, status in [("failed", 0), ("standby", 255), ("passed", 0)]:
+        agent.tunnel.set_state(SessionState(state))
+        await until_listed(relay, agent.session, state)
+        assert (await ssh(user_name(agent), "true")).status == status
+
+
+async def test_a_change_while_the_websocket_is_away_is_there_when_it_is_back(relay, start_agent) -> None:
+    agent = await start_agent(state=SessionState.STANDBY)
+    agent.cut()
+    agent.tunnel.set_state(SessionState.ENABLED)
+    agent.tunnel.set_state(SessionState.FAILED)
+    await until_listed(relay, agent.session, "failed")
+
+
+async def test_the_next_relay_learns_the_present_state(relay, agent_of) -> None:
+    async with running(relay.config) as first:
+        agent = agent_of(f"ws://{first.http}/agent")
+        await agent.start()
+        await agent.wait_up()
+        agent.tunnel.set_state(SessionState.STANDBY)
+        await until_listed(replace(relay, running=first), agent.session, "standby")
+    async with running(relay.config) as second:
+        agent.reception = asyncio.get_running_loop().create_future()
+        agent.url = f"ws://{second.http}/agent"
+        agent.moved.set()
+        await agent.wait_up()
+        assert await listed_state(replace(relay, running=second), agent.session) == "standby"
+        await agent.stop()
+
+
+async def test_an_agent_cannot_order_the_relay_about(relay, start_agent) -> None:
+    agent = await start_agent(state=SessionState.STANDBY)
+    agent.tunnel.send_message(Enable("joe"))
+    agent.tunnel.send_message(Abort("enough"))
+    agent.tunnel.set_state(SessionState.PASSED)
+    await until_listed(relay, agent.session, "passed")

@@ -115,6 +115,10 @@ def test_tokens_are_listed_and_revoked(joe, capsys) -> None:
         (["token", "revoke", "x"], 2, "invalid int value"),
         (["token", "list", "--config", "/nowhere"], 2, "/nowhere: No such file"),
         (["token", "list", "--database", "nonsense"], 1, "database URL"),
+        (["session", "list"], 2, "a token is needed: set HOLDFAST_TOKEN or --token-file"),
+        (["session", "list", "--relay", "x"], 2, "--relay 'x': not a relay's URL"),
+        (["session", "enable"], 2, "required: ID"),
+        (["session", "abort", "x", "--token-file", "/nowhere"], 2, "token file /nowhere: No such file"),
         (["serve", "--http", "x"], 2, "http 'x': not HOST:PORT"),
         (["serve", "--tls-cert", "/x"], 2, "--tls-cert and --tls-key are needed together"),
         (["serve", "--tls-cert", "/x", "--tls-key", "/y"], 1, "TLS with /x and /y: No such file"),
@@ -132,6 +136,12 @@ def test_what_is_wrong_is_one_line_and_a_status(joe, capsys, argv, status: int, 
     assert said.err.startswith("relay: ")
     assert words in said.err
     assert said.err.count("\n") == 1
+
+
+def test_asking_a_running_relay_leaves_nothing_on_the_disk(state, monkeypatch) -> None:
+    monkeypatch.setenv("HOLDFAST_TOKEN", "hf_0123456789")
+    assert run("session", "list", "--relay", "ws://127.0.0.1:1") == 1
+    assert not state.exists()
 
 
 def test_an_address_in_use_is_named(joe, capsys) -> None:

@@ -3,7 +3,7 @@ import pytest
 from relay.errors import SessionGone
 from relay.live import LiveTunnels
 from tunnel.connection import ServerTunnel
-from tunnel.messages import Login, Registration
+from tunnel.messages import Abort, Login, Registration
 
 SESSIONS = ["a" * 25, "b" * 25, "c" * 25, "d" * 25]
 LOGIN = Login(kind="bridge", user="joe")
@@ -52,6 +52,21 @@ def test_which_were_lost_before_a_moment() -> None:
     for session, now in zip(SESSIONS, (1.0, 2.0, 3.0), strict=False):
         live.add("acme", make(session, now))
     assert [tunnel.registration.session[0] for tunnel in live.lost_before(2.0)] == ["a", "b"]
+
+
+async def test_messages_to_sessions_that_are_not_here_or_closed_or_take_no_more() -> None:
+    live = LiveTunnels()
+    tunnel = make(SESSIONS[0])
+    live.add("acme", tunnel)
+    with pytest.raises(SessionGone, match="no tunnel"):
+        await live.send_message(SESSIONS[1], Abort("enough"))
+    for _ in range(64):
+        await live.send_message(SESSIONS[0], Abort("enough"))
+    with pytest.raises(SessionGone, match="64 messages wait"):
+        await live.send_message(SESSIONS[0], Abort("enough"))
+    tunnel.close("over")
+    with pytest.raises(SessionGone, match="over"):
+        await live.send_message(SESSIONS[0], Abort("enough"))
 
 
 async def test_streams_of_sessions_that_are_not_here_or_closed() -> None:

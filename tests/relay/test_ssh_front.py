@@ -11,12 +11,13 @@ from relay.directory import MemoryDirectory, SessionRecord
 from relay.doorman import Doorman, Limits
 from relay.errors import SessionGone, StoreFailed
 from relay.ssh_front import ATTEMPT_LIMIT, REFUSAL, REFUSAL_SECONDS, SshFront, _Guest
-from tunnel.messages import Registration
+from tunnel.messages import Registration, SessionState
 
 SESSION = "abcdefghjkmnpqrstuvwxyz23"
 OTHER = "a" * 25
 END_TO_END = "b" * 25
 FOREIGN = "c" * 25
+STANDBY = "d" * 25
 GRANTS = {
     "hf_good": Grant("acme", "joe", frozenset({Permission.EXECUTE})),
     "hf_agent": Grant("acme", "joe", frozenset({Permission.AGENT, Permission.VIEW, Permission.ADMIN})),
@@ -32,6 +33,7 @@ REFUSED = {
     "session of another account": f"hf_globex:globex:{SESSION}",
     "token without the permission": f"hf_agent:acme:{SESSION}",
     "session that takes no bridges": f"hf_good:acme:{END_TO_END}",
+    "session that stands by": f"hf_good:acme:{STANDBY}",
     "session whose agent is gone": f"hf_good:acme:{SESSION}",
     "malformed": "root",
     "all wrong": f"hf_bad:nobody:{OTHER}",
@@ -100,6 +102,8 @@ async def world() -> World:
     ]:
         registration = Registration(session, "ab" * 32, end_to_end=end_to_end)
         await made.directory.claim(SessionRecord.of(registration, account, "here"))
+    standby = Registration(STANDBY, "ab" * 32, state=SessionState.STANDBY)
+    await made.directory.claim(SessionRecord.of(standby, "acme", "here"))
     return made
 
 
@@ -129,7 +133,7 @@ async def test_the_journal_tells_why_and_names_nothing_that_was_sent(world: Worl
     for name in REFUSED.values():
         await world.front.admit(None, name, "192.0.2.1")
     assert len(caplog.messages) == len(REFUSED)
-    assert len(set(caplog.messages)) == 7
+    assert len(set(caplog.messages)) == 8
     assert not any(part in line for line in caplog.messages for part in ("hf_", "acme", SESSION))
 
 

@@ -64,7 +64,8 @@ class Rig:
         self.accepted: list[Stream] = []  # streams that the client got
         self.messages: list[ControlMessage] = []
         self.client = self.new_client()
-        self.server = ServerTunnel(REGISTRATION)
+        self.reports: list[ControlMessage] = []  # messages that the server got
+        self.server = self.new_server()
         self.hellos: list[Hello] = []
         self.url = ""
         self.tasks: list[asyncio.Task[None]] = []
@@ -72,6 +73,9 @@ class Rig:
 
     def new_client(self) -> ClientTunnel:
         return ClientTunnel(REGISTRATION, on_stream=self.accepted.append, on_message=self.messages.append)
+
+    def new_server(self) -> ServerTunnel:
+        return ServerTunnel(REGISTRATION, on_message=self.reports.append)
 
     async def handle(self, ws: ServerConnection) -> None:
         self.hellos.append(await receive_hello(ws))

@@ -19,7 +19,7 @@ from tunnel.errors import (
     TunnelRefused,
 )
 from tunnel.frames import Kind, encode
-from tunnel.messages import Abort, Hello, Login, Refusal, Resume
+from tunnel.messages import Abort, Hello, Login, Refusal, Resume, SessionState, StateReport
 
 LOGIN = Login(kind="bridge")
 
@@ -118,6 +118,58 @@ async def test_a_relay_that_restarted_resets_the_streams_and_the_tunnel_works_ag
     right.start(protocol := recorder())
     left.write(b"again")
     await until(lambda: protocol.received == b"again")
+
+
+STANDBY, ENABLED, FAILED = SessionState.STANDBY, SessionState.ENABLED, SessionState.FAILED
+
+
+async def test_a_change_of_state_is_told_at_once_and_in_every_later_hello(rig, until) -> None:
+    await rig.connect()
+    rig.client.set_state(FAILED)  # as it is already
+    rig.client.set_state(ENABLED)
+    await until(lambda: rig.reports == [StateReport(ENABLED)])
+    await rig.cut()
+    rig.client.set_state(STANDBY)
+    await rig.connect()
+    assert [hello.registration.state for hello in rig.hellos] == [FAILED, STANDBY]
+    await until(lambda: rig.reports[1:] == [StateReport(STANDBY)])
+
+
+async def test_the_last_report_is_of_the_present_state_whatever_was_lost(rig, until, monkeypatch) -> None:
+    await rig.connect()
+    monkeypatch.setattr(rig.ws, "push", lambda data: None)  # the network swallows it
+    rig.client.set_state(ENABLED)
+    await rig.cut()
+    rig.client.set_state(STANDBY)
+    await rig.connect()
+    assert rig.hellos[-1].registration.state == STANDBY
+    await until(lambda: rig.reports == [StateReport(ENABLED), StateReport(STANDBY)])
+
+
+async def test_a_state_that_changes_during_the_handshake_is_not_lost_with_the_streams(
+    rig, until, monkeypatch
+) -> None:
+    await rig.connect()
+    await rig.cut()
+    rig.server.forget()
+    rig.server = rig.new_server()
+    told = rig.client._make_resume
+
+    def change_meanwhile():
+        asyncio.get_running_loop().call_soon(rig.client.set_state, ENABLED)
+        return told()
+
+    monkeypatch.setattr(rig.client, "_make_resume", change_meanwhile)
+    await rig.connect()
+    assert rig.hellos[-1].registration.state == FAILED
+    assert not rig.client._welcome.resumed
+    await until(lambda: rig.reports == [StateReport(ENABLED)])
+
+
+async def test_a_closed_tunnel_has_no_state_to_tell(rig) -> None:
+    rig.client.close()
+    rig.client.set_state(ENABLED)
+    assert rig.client.registration.state == FAILED
 
 
 async def test_an_agent_that_began_afresh_resets_the_streams_at_the_relay(rig, recorder) -> None:

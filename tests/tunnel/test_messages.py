@@ -15,12 +15,16 @@ from tunnel.messages import (
     HANDSHAKE_LIMIT,
     HOST_KEY_LIMIT,
     Abort,
+    ControlMessage,
+    Enable,
     Hello,
     Login,
     Reception,
     Refusal,
     Registration,
     Resume,
+    SessionState,
+    StateReport,
     Welcome,
     label,
     parse_answer,
@@ -39,7 +43,7 @@ REGISTRATIONS = st.builds(
     step=LABELS,
     node=LABELS,
     url=LABELS,
-    state=st.sampled_from(["failed", "running"]),
+    state=st.sampled_from(SessionState),
     host_key=st.just("ssh-ed25519 AAAA"),
     end_to_end=st.booleans(),
 )
@@ -67,9 +71,36 @@ def test_login_comes_back(login: Login) -> None:
     assert Login.parse(login.serialize()) == login
 
 
-@given(st.builds(Abort, LABELS))
-def test_control_messages_come_back(message: Abort) -> None:
-    assert parse_control(message.serialize()) == message
+@given(
+    st.builds(Abort, LABELS)
+    | st.builds(Enable, LABELS)
+    | st.builds(StateReport, st.sampled_from(SessionState))
+)
+def test_control_messages_come_back(message: ControlMessage) -> None:
+    parsed = parse_control(message.serialize())
+    assert parsed == message
+    assert type(parsed) is type(message)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"type": "abort", "reason": 1}',
+        b'{"type": "enable", "user": ["joe"]}',
+        b'{"type": "enable", "user": "\\u001b[2J"}',
+        b'{"type": "state"}',
+        b'{"type": "state", "state": "happy"}',
+        b'{"type": "state", "state": "FAILED"}',
+        b'{"type": "state", "state": ["failed"]}',
+    ],
+)
+def test_a_wrong_control_message_is_the_peers_error(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        parse_control(data)
+
+
+def test_nobody_may_log_in_while_a_session_stands_by() -> None:
+    assert {state.value for state in SessionState if state.is_open} == {"enabled", "failed", "passed"}
 
 
 def test_the_longest_messages_fit() -> None:

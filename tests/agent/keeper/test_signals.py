@@ -12,6 +12,7 @@ NOTHING = (0, False, False)
 
 def decide(number, code=SI_USER, *, terminal=False, from_step=False, running=True):
     decided = answer(Notice(number, code, 42), terminal=terminal, from_step=from_step, running=running)
+    assert decided.enables is False
     return decided.forward, decided.aborts, decided.stops
 
 
@@ -27,7 +28,7 @@ def test_aborts(number):
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT, signal.SIGRTMIN],
+    [signal.SIGQUIT, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT, signal.SIGRTMIN],
 )
 def test_others(number):
     assert decide(number) == (number, False, False)
@@ -35,6 +36,14 @@ def test_others(number):
     assert decide(number, SI_KERNEL, terminal=True) == NOTHING
     assert decide(number, terminal=True, from_step=True) == NOTHING
     assert decide(number, running=False) == NOTHING
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_usr1_opens_a_session_and_the_step_does_not_see_it(terminal):
+    notice = Notice(signal.SIGUSR1, SI_USER, 42)
+    decided = answer(notice, terminal=terminal, from_step=False, running=True)
+    assert (decided.forward, decided.enables) == (0, True)
+    assert not answer(notice, terminal=terminal, from_step=False, running=False).enables
 
 
 def test_stop():

@@ -4,6 +4,7 @@ import pytest
 
 from agent.config import read
 from agent.keeper import step
+from agent.keeper.hooks.launch import Launch
 
 
 @pytest.mark.parametrize(
@@ -13,10 +14,15 @@ from agent.keeper import step
         (["--shell", "bash", "-c", "echo"], ("bash", "-c", "echo")),
         (["--shell", "sh", "-c", "echo", "zero", "-x"], ("sh", "-c", "echo", "zero", "-x")),
         (["--shell", "sh", "/dev/null", "-x"], ("sh", "/dev/null", "-x")),
+        (["--shell", "sh", "--errexit", "/dev/null"], ("sh", "-e", "/dev/null")),
+        (["--shell", "bash", "--errexit", "-c", "echo", "zero"], ("bash", "-e", "-c", "echo", "zero")),
+        (["--shell", "sh", "-"], ("sh",)),
+        (["--shell", "bash", "--errexit", "-", "-x", "a"], ("bash", "-e", "-s", "--", "-x", "a")),
     ],
 )
-def test_argv(words, argv):
-    assert step.argv(read(words, {})) == argv
+def test_plain(words, argv):
+    launch = step.plain(read(words, {}))
+    assert (launch.argv, launch.armed, launch.environment) == (argv, False, {})
 
 
 @pytest.mark.parametrize(
@@ -38,9 +44,9 @@ def test_a_command_that_cannot_be_executed(tmp_path, capfd):
     """The last reason that is more than absence is told, as by a shell: found, but not to be executed."""
     (tmp_path / "tool").write_text("")
     environment = {"PATH": f"/nonexistent:{tmp_path}:/also-not"}
-    assert step.become(("tool",), environment) == 126
-    assert step.become(("other",), environment) == 127
-    assert step.become(("/none/at/all",), environment) == 127
+    for name, code in (("tool", 126), ("other", 127), ("/none/at/all", 127)):
+        launch = Launch((name,), environment)
+        assert step.become(launch, launch) == code
     assert capfd.readouterr().err.splitlines() == [
         "agent: tool: Permission denied",
         "agent: other: command not found",

@@ -117,7 +117,7 @@ def test_what_the_status_says_no_terminal_obeys(start, capsys):
     login = {"user": "\x1b[2J", "address": "a\nb"}
     start("", json.dumps({**STATUS, "logins": [login]}).encode() + b"\n")
     assert client.main("status", []) == 0
-    assert "login:     ?[2J from a b\n" in capsys.readouterr().out
+    assert "login:       ?[2J from a b\n" in capsys.readouterr().out
 
 
 LISTEN_AS_NOBODY = """
@@ -147,7 +147,7 @@ def test_a_listener_of_another_user_is_not_asked(monkeypatch, capsys):
     assert "uid 65534: it is not an agent of yours" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["status", "resume", "connect"])
+@pytest.mark.parametrize("command", ["status", "resume", "inspect", "connect"])
 @pytest.mark.parametrize("word", ["--help", "-h"])
 def test_help(capsys, command, word):
     assert client.main(command, [word]) == 0

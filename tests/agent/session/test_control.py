@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.session.control import REQUEST_BYTES, Control
+from agent.session.errors import NotAllowed
 from agent.session.visitors import peer, trusted
 
 ME = os.geteuid()
@@ -25,13 +26,26 @@ class Parrot(asyncio.Protocol):
         self._transport.write(data)
 
 
+class Clerk:
+    """A desk where every session is open, and nothing waits to be inspected."""
+
+    def status(self) -> dict[str, Any]:
+        return {"heard": "status"}
+
+    def resume(self, verdict: int | None) -> None:
+        if verdict == 9:
+            raise NotAllowed("not with 9")
+
+    @property
+    def interpreter(self) -> Any:
+        raise NotAllowed("no failed interpreter waits here")
+
+
 @pytest.fixture
 async def ask() -> AsyncIterator[Any]:
     loop = asyncio.get_running_loop()
     name = f"\0holdfast-test/{os.getpid()}/{id(loop)}"
-    server = await loop.create_unix_server(
-        lambda: Control(lambda request: {"ok": True, "heard": request["command"]}, Parrot), name
-    )
+    server = await loop.create_unix_server(lambda: Control(Clerk(), Parrot), name)
 
     async def exchange(request: bytes) -> bytes:
         reader, writer = await asyncio.open_unix_connection(name)
@@ -50,6 +64,19 @@ async def ask() -> AsyncIterator[Any]:
 
 async def test_one_line_is_answered_by_one_line(ask) -> None:
     assert json.loads(await ask(b'{"command": "status"}\n')) == {"ok": True, "heard": "status"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (b'{"command": "resume", "verdict": 9}', "not with 9"),
+        (b'{"command": "resume", "verdict": 256}', "this agent does not know that command"),
+        (b'{"command": "inspect"}', "no failed interpreter waits here"),
+        (b'{"command": "dance"}', "this agent does not know that command"),
+    ],
+)
+async def test_what_the_desk_does_not_allow_is_one_line(ask, request_: bytes, error: str) -> None:
+    assert json.loads(await ask(request_ + b"\n")) == {"ok": False, "error": error}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from agent.session.section import (
+    DROP_IN_SENTENCE,
     Announcement,
     Direct,
     Relayed,
@@ -18,8 +19,11 @@ from agent.session.section import (
 SESSION = "abcdefghjkmnpqrstuvwxyz23"
 RELAYED = Announcement(
     step="unit tests",
+    state="reported",
     outcome="exit code 2",
     elapsed=75.2,
+    failed_at="at line 12: make test",
+    interpreter="bash",
     way=Relayed("acme", "relay.example.com", 22, "SHA256:relay"),
     session=SESSION,
     connect="",
@@ -50,12 +54,41 @@ def test_the_section_says_what_failed_how_to_log_in_and_when_it_ends() -> None:
         "exit code 2",
         "1 min 15 s",
         "TOKEN",
+        "failed at line 12: make test",
+        "`agent inspect` in the session opens a prompt inside the failed bash",
         "SHA256:relay",
         "1 h",
         "12:00:00 UTC",
         "agent resume",
     ):
         assert fact in text
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "unsaid"),
+    [
+        ("running", "step 'unit tests' runs, for 1 min 15 s so far, and goes on", "--pass"),
+        ("passed", "step 'unit tests' passed after 1 min 15 s; its container is kept", "--pass"),
+        ("unknown", "step 'unit tests' has failed; its container is kept", "--pass"),
+        ("failed", "failed with exit code 2 after 1 min 15 s; its container is kept", "agent inspect"),
+    ],
+)
+def test_each_state_of_the_step_has_its_words(state: str, said: str, unsaid: str) -> None:
+    text = "\n".join(section(dataclasses.replace(RELAYED, state=state, failed_at="", interpreter="")))
+    assert said in text
+    assert unsaid not in text
+
+
+@pytest.mark.parametrize("connect", ["", "ssh -o …"])
+@pytest.mark.parametrize(
+    "way", [Relayed("acme", "relay.example.com", 22), Direct("127.0.0.1", 40001, needs_key=False)]
+)
+def test_in_drop_in_mode_the_command_follows_the_known_sentence(way: Relayed | Direct, connect: str) -> None:
+    if isinstance(way, Relayed):
+        connect = ""
+    lines = section(dataclasses.replace(RELAYED, state="unknown", way=way, connect=connect))
+    assert lines[lines.index(DROP_IN_SENTENCE) + 1] == (connect or command_line(way, SESSION))
+    assert command_line(way, SESSION) in lines
 
 
 def test_in_a_container_the_line_for_its_host_comes_first() -> None:

@@ -1,0 +1,37 @@
+"""The drop-in for tmate: hold the container of a step that another's trap has seen fail."""
+
+import os
+
+from agent.config import SECRETS
+from agent.errors import KernelError, UsageError
+from agent.keeper import secrets, signals
+from agent.keeper.keeper import Keeper
+from agent.output import say
+from agent.tmate import configure, is_foreground
+
+USAGE_EXIT = 2
+
+
+def main(arguments: list[str]) -> int:
+    """Hold until the session ends.
+
+    In the foreground mode the exit code is 0 whatever happens: in a trap under `set -e` another one would replace
+    the step's own.
+    """
+    if not is_foreground(arguments):
+        configure(arguments, dict(os.environ), say)  # which says what is supported
+        return USAGE_EXIT
+    os.dup2(1, 2)  # where runners show what tmate says
+    try:
+        _hold(arguments)
+    except (UsageError, KernelError) as error:
+        say(f"no session: {error}")
+    os._exit(0)
+
+
+def _hold(arguments: list[str]) -> None:
+    arrived = signals.take_over()
+    config = configure(arguments, secrets.arrived(), say)
+    secrets.wipe(SECRETS)
+    if config.when != "never":
+        Keeper(config, arrived).hold_for_another()

@@ -1,0 +1,120 @@
+"""The pipes between the step and us (`hooks/PROTOCOL.md`): the hook reports on one, and is answered on another.
+
+The report's pipe also marks a run: all that the step starts inherits it, so what it left behind can be found.
+The numbers are high: 3 to 9 belong to scripts, and the highest are rarely asked for (`RULES.md`, 13).
+"""
+
+import os
+
+from agent.keeper.hooks.launch import Launch, Numbers
+
+HIGHEST = 1000
+"""Numbers above are avoided even where the limit allows them: some programs close or list them all."""
+LOWEST = 10
+_TRIES = 64
+"""Numbers looked at: so many taken ones in a row mean that somebody wants them all."""
+
+_REPORT_BYTES = 9
+_CODES = range(1, 256)
+
+
+class Pipes:
+    """Our ends of both pipes, theirs until the step has started, and the step's numbers for its own.
+
+    `numbers` is None where only one was free: then that is the mark, and the step runs without a hook.
+    """
+
+    __slots__ = ("_answered", "_reported", "answers", "inode", "mark", "numbers", "reports")
+
+    def __init__(self, numbers: list[int]) -> None:
+        """Make the pipes; OSError where no descriptor is left."""
+        self.reports, self._reported = os.pipe()
+        try:
+            self._answered, self.answers = os.pipe()
+        except OSError:
+            os.close(self.reports)
+            os.close(self._reported)
+            raise
+        self.mark = numbers[0]
+        self.numbers = Numbers(*numbers) if len(numbers) == len(Numbers.__slots__) else None
+        self.inode = os.fstat(self.reports).st_ino
+
+    def __repr__(self) -> str:
+        return f"<Pipes {self.numbers or self.mark} pipe:[{self.inode}]>"
+
+    @property
+    def ours(self) -> set[int]:
+        """The descriptors that keeper and session process keep."""
+        return {self.reports, self.answers} - {-1}
+
+    def hand_over(self, launch: Launch) -> bool:
+        """Give the step its ends, in the process that becomes it; False if it can only be started plain."""
+        os.dup2(self._reported, self.mark, inheritable=True)
+        if not launch.armed:
+            return True
+        assert self.numbers
+        if launch.hook:
+            text = _filled(launch.hook)
+            if text is None:
+                return False
+            os.dup2(text, self.numbers.text, inheritable=True)
+        os.dup2(self._answered, self.numbers.answers, inheritable=True)
+        return True
+
+    def report(self) -> int | None:
+        """Read the code of a report that has come, from 1 to 255; None if that is no report."""
+        data = os.read(self.reports, _REPORT_BYTES)
+        digits = data[5:8]
+        if data[:5] == b"code=" and data[8:] == b"\0" and digits.isdigit() and int(digits) in _CODES:
+            return int(digits)
+        return None
+
+    def release(self) -> None:
+        """Close our end of the answers: when the session process has, too, the interpreter goes on dying."""
+        if self.answers >= 0:
+            os.close(self.answers)
+            self.answers = -1
+
+
+def make() -> Pipes | None:
+    """Make the pipes; None where no number is free, or no descriptor is left."""
+    numbers = free_numbers(os.sysconf("SC_OPEN_MAX"), len(Numbers.__slots__))
+    if not numbers:
+        return None
+    try:
+        return Pipes(numbers if len(numbers) == len(Numbers.__slots__) else numbers[:1])
+    except OSError:
+        return None
+
+
+def free_numbers(limit: int, count: int) -> list[int]:
+    """Return up to `count` free numbers, the highest below the soft limit on open files and at most `HIGHEST`."""
+    top = min(limit - 1, HIGHEST)
+    found: list[int] = []
+    for number in range(top, max(LOWEST, top - _TRIES) - 1, -1):
+        if len(found) < count and _is_free(number):
+            found.append(number)
+    return found
+
+
+def _is_free(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return True
+    return False
+
+
+def _filled(text: bytes) -> int | None:
+    """Return a descriptor from which `text` can be read to its end; None if a pipe cannot hold it.
+
+    Linux gives only 8 KiB to a user who has very many pipes.
+    """
+    try:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        fits = os.write(writer, text) == len(text)
+        os.close(writer)
+    except OSError:
+        return None
+    return reader if fits else None

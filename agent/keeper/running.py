@@ -1,0 +1,159 @@
+"""The step as a process: started, sent signals, reported, ended."""
+
+import os
+import time
+
+from agent import kernel, proc
+from agent.keeper import signals, step
+from agent.keeper.hooks.launch import GRACE_SECONDS, Launch
+
+TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from agent.config import Config
+    from agent.keeper.pipes import Pipes
+
+_SIGKILL, _SIGCONT = 9, 18
+
+
+class Step:
+    """The step's process. `status` is None until `waitpid` has it, `reported` until the hook has said a code."""
+
+    __slots__ = ("_begun", "armed", "grace", "pid", "released", "reported", "status", "terminal")
+
+    def __init__(
+        self, pid: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
+    ) -> None:
+        self._begun = time.monotonic()
+        self.pid = pid
+        self.terminal = terminal
+        self.armed = armed
+        self.grace = grace
+        self.status: int | None = None
+        self.reported: int | None = None
+        self.released = False
+
+    def __repr__(self) -> str:
+        return f"<Step {self.pid} status={self.status} reported={self.reported}>"
+
+    @property
+    def running(self) -> bool:
+        """It has neither ended nor reported that it failed."""
+        return self.status is None and self.reported is None
+
+    @property
+    def waits(self) -> bool:
+        """Its interpreter waits for its release."""
+        return self.status is None and self.reported is not None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._begun
+
+    @property
+    def outcome(self) -> int:
+        """What it ended with: what it reported, until it has ended by itself after its release."""
+        if self.reported is not None and (self.status is None or not self.released):
+            return self.reported
+        assert self.status is not None
+        return self.status
+
+    def words(self) -> tuple[str, str, str]:
+        """Return state, status and milliseconds as `link.py` has them."""
+        if self.running:
+            state, status = "running", "-"
+        elif self.waits:
+            state, status = "reported", str(self.outcome)
+        else:
+            state, status = "failed" if self.outcome else "passed", str(self.outcome)
+        return state, status, str(round(self.elapsed * 1000))
+
+    def forward(self, number: int) -> None:
+        """Send a signal on: to the group that the step leads, or with a terminal to itself."""
+        if number == 0:
+            return
+        try:
+            if not self.terminal:
+                os.killpg(self.pid, number)
+            elif number != _SIGCONT or self.is_stopped():
+                os.kill(self.pid, number)
+        except (ProcessLookupError, PermissionError):  # it has ended, or became another user's, as bare
+            return
+
+    def is_stopped(self) -> bool:
+        """Tell whether a signal has stopped it."""
+        process = proc.read(self.pid)
+        return process is not None and process.stopped
+
+
+def start(
+    config: "Config",
+    pipes: "Pipes | None",
+    arrived: signals.Arrived,
+    *,
+    terminal: bool,
+    tell: "Callable[[int], object]",
+) -> Step | None:
+    """Fork the step, and wait until it has become its program: then it can be sent signals. None: no fork.
+
+    `tell` is called in the step's process, with its pid, before that is the step.
+    """
+    keeper = os.getpid()
+    armed = pipes is not None and pipes.numbers is not None and _has_paths()
+    launch = step.arm(config, pipes.numbers) if pipes and pipes.numbers and armed else step.plain(config)
+    running, gone = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(running)
+        os.close(gone)
+        return None
+    if pid == 0:
+        _be(config, launch, pipes, arrived, terminal=terminal, keeper=keeper, tell=tell)
+    os.close(gone)
+    os.read(running, 1)
+    os.close(running)
+    return Step(pid, terminal=terminal, armed=launch.armed, grace=launch.grace)
+
+
+def _be(
+    config: "Config",
+    launch: Launch,
+    pipes: "Pipes | None",
+    arrived: signals.Arrived,
+    *,
+    terminal: bool,
+    keeper: int,
+    tell: "Callable[[int], object]",
+) -> "NoReturn":
+    """What the step's process does before it is the step. It must never be there without a guard."""
+    status = step.NOT_EXECUTABLE
+    try:
+        if not terminal:
+            os.setsid()
+        if pipes and not pipes.hand_over(launch):
+            launch = step.plain(config)
+        kernel.notify_parent_death(_SIGKILL)
+        if os.getppid() == keeper:
+            tell(os.getpid())
+            kernel.notify_parent_death(0)
+            signals.give_back(arrived)
+            status = step.become(launch, step.plain(config))
+    finally:
+        os._exit(status)
+
+
+def become(config: "Config", arrived: signals.Arrived) -> int:
+    """Replace this process by the step, with nothing of ours left; returns 126 or 127 if that fails."""
+    kernel.disown_orphans()
+    signals.give_back(arrived)
+    launch = step.plain(config)
+    return step.become(launch, launch)
+
+
+def _has_paths() -> bool:
+    """Tell whether descriptors can be named by path here, as the hooks of shells need it."""
+    return os.access("/proc/self/fd", os.X_OK)

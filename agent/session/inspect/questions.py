@@ -1,0 +1,51 @@
+"""What a failed interpreter can be asked, whichever it is."""
+
+import os
+
+from agent.config import Config
+from agent.keeper.pipes import Pipes
+from agent.session.inspect import pwsh, python, shell
+from agent.session.inspect.place import Place
+
+_LANGUAGES = {"bash": shell, "sh": shell, "python": python, "pwsh": pwsh}
+
+BASH = "bash"
+"""What a command line without --shell is, if it is armed."""
+
+
+def ask_state(config: Config, pipes: Pipes, agent: str) -> None:
+    """Have the state written, if that can be asked at all.
+
+    A shell forks for it, and one that cannot would lose its exit code in trying (`--pids-limit`).
+    """
+    language = config.shell or BASH
+    if language in ("bash", "sh") and not _can_fork():
+        return
+    _ask(pipes, _LANGUAGES[language].state(_place(pipes, agent)))
+
+
+def ask_prompt(config: Config, pipes: Pipes, agent: str, pty: str) -> None:
+    """Have a prompt opened on the PTY with this name."""
+    _ask(pipes, _LANGUAGES[config.shell or BASH].prompt(_place(pipes, agent), pty))
+
+
+def _place(pipes: Pipes, agent: str) -> Place:
+    assert pipes.numbers
+    return Place(pipes.numbers.report, pipes.numbers.answers, agent)
+
+
+def _ask(pipes: Pipes, line: str) -> None:
+    """Write a line. It is shorter than any pipe is, and the one before has been read."""
+    os.set_blocking(pipes.answers, False)
+    os.write(pipes.answers, os.fsencode(line) + b"\n")
+
+
+def _can_fork() -> bool:
+    try:
+        pid = os.fork()
+    except OSError:
+        return False
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return True
