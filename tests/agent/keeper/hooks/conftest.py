@@ -8,10 +8,12 @@ import select
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
 from agent.config import read
+from agent.keeper.hooks import python
 from agent.keeper.hooks.launch import Numbers
 
 PATIENCE = 20
@@ -91,6 +93,70 @@ def step():
 
     def make(*arguments, **options):
         made.append(Step(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def held(interpreter, step, tmp_path):
+    """Start a program; returns the step and its process, which is ended with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(program, *words, variables=None, **options):
+            variables = {"PATH": f"{interpreter}:{os.environ['PATH']}", **(variables or {})}
+            made = step(
+                python,
+                ["--shell", "python", "-c", program, *words],
+                tmp_path,
+                armed=True,
+                variables=variables,
+            )
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            process = stack.enter_context(made.start(**{**pipes, **options}))
+            stack.callback(process.kill)
+            return made, process
+
+        yield start
+
+
+class Terminal:
+    """A PTY, as a person at it sees it."""
+
+    def __init__(self):
+        self.master, self.slave = os.openpty()
+        self.name = os.ttyname(self.slave)
+        self.seen = b""
+
+    def until(self, words):
+        deadline = time.monotonic() + PATIENCE
+        while words.encode() not in self.seen:
+            ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no {words!r} in {self.seen!r}"
+            self.seen += os.read(self.master, 65536)
+        shown, _, self.seen = self.seen.partition(words.encode())
+        return shown.decode()
+
+    def say(self, words, prompt="(Pdb) "):
+        """Wait for a prompt, and answer it."""
+        shown = self.until(prompt)
+        os.write(self.master, words.encode())
+        return shown
+
+    def close(self):
+        for descriptor in {self.master, self.slave} - {None}:
+            os.close(descriptor)
+        self.master = self.slave = None
+
+
+@pytest.fixture
+def terminal():
+    made = []
+
+    def make():
+        made.append(Terminal())
         return made[-1]
 
     yield make
