@@ -20,7 +20,7 @@ from tests.openssh import Way
 AGENT = "/addon/agent"
 SSH_LINE = re.compile(r"^ssh (?:-p (?P<port>\d+) )?(?P<user>[^@\s]+)@(?P<host>\S+)$", re.MULTILINE)
 PASTED_LINE = re.compile(r'^ssh -o ProxyCommand="[^"]+" \S+$', re.MULTILINE)
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that anything may take on a machine that does much else."""
 
 

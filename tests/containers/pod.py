@@ -100,7 +100,7 @@ class PodContainer:
         self._name = name
         self.log_reader = Program(["podman", "logs", "--follow", name], env=os.environ | podman.variables)
 
-    def wait_for(self, pattern: str, seconds: float = 20) -> re.Match[str]:
+    def wait_for(self, pattern: str, seconds: float = 60) -> re.Match[str]:
         """Read its log until PATTERN is in it."""
         return self.log_reader.wait_for(pattern, seconds)
 

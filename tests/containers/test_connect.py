@@ -91,7 +91,7 @@ def test_a_port_in_the_container(held, ssh, tmp_path):
     assert held.exec("sh", "-c", SERVE_ECHO).returncode == 0
     local = f"{tmp_path}/socket"
     forwarding = ["-L", f"{local}:127.0.0.1:{ECHO_PORT}", "-o", "ExitOnForwardFailure=yes"]
-    with running(ssh.argv(held.way(), "echo ready; cat", options=forwarding)) as program:
+    with running(ssh.argv(held.way(), "echo ready; exec sleep 300", options=forwarding)) as program:
         program.wait_for("ready")
         with socket.socket(socket.AF_UNIX) as through, through.makefile("rb") as answers:
             through.settimeout(20)

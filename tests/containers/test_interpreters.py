@@ -6,7 +6,8 @@ IMAGES = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 
 
 def assert_held_and_resumed(one, ssh, code):
-    assert ssh.run(one.way(), "cat /proc/1/comm; agent resume").returncode == 0
+    # Whether ssh still hears the command's exit status is a race that a busy machine loses.
+    assert ssh.run(one.way(), "echo in; agent resume").stdout == b"in\n"
     assert one.wait() == code
 
 
