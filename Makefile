@@ -28,6 +28,7 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 	@$(BIN)/python examples/demo.py
 
 test: $(READY) $(GITLAB_READY)  ## every test
+	@packaging/debian.sh containers
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(READY)  ## format, lint, types, shell scripts

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install what we need from Debian, where it is missing and we may: for all targets, or with the argument "gitlab"
-# for the test in which a CI runs jobs of GitLab's.
+# Install what we need from Debian, where it is missing and we may: for all targets, with the argument "gitlab" for the
+# test in which a CI runs jobs of GitLab's, with "containers" for the tests in real containers. Those can do without.
 set -eu
 
 missing=
@@ -24,8 +24,21 @@ gitlab)
     need node nodejs
     need npm npm
     ;;
+containers)
+    need /usr/sbin/dockerd docker.io
+    need docker docker.io # a client alone may come from elsewhere, and does
+    need /usr/sbin/iptables iptables
+    need podman podman
+    need catatonit catatonit
+    need /usr/sbin/runc runc
+    need /usr/sbin/debootstrap debootstrap
+    need ip iproute2
+    need patchelf patchelf
+    # The package `busybox`, which is not static, has the same command.
+    dpkg-query --status busybox-static >/dev/null 2>&1 || missing="$missing busybox-static"
+    ;;
 *)
-    echo "usage: $0 [gitlab]" >&2
+    echo "usage: $0 [gitlab | containers]" >&2
     exit 2
     ;;
 esac
@@ -33,7 +46,8 @@ esac
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "holdfast: please install:$missing" >&2
-    exit 1
+    [ "${1:-}" = containers ] || exit 1
+    exit 0
 fi
 echo "holdfast: installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
