@@ -165,8 +165,8 @@ WORK = {
         "import threading\ndef f(): 1/0\nt = threading.Thread(target=f, name='T')\nt.start(); t.join()\nprint('on')"
     ),
     "thread goes on": (
-        "import threading, time\ndef f():\n    time.sleep(.1)\n    print('thread')\n"
-        "threading.Thread(target=f).start()\nprint('main', flush=True)\n1/0"
+        "import threading\ngo = threading.Event()\ndef f():\n    go.wait()\n    print('thread')\n"
+        "threading.Thread(target=f).start()\nprint('main', flush=True)\ngo.set()\n1/0"
     ),
     "subprocess": "import subprocess\nprint(subprocess.run(['sh', '-c', 'echo out; exit 3'], stdout=-1))",
     "subprocess fails": "import subprocess\nsubprocess.run(['sh', '-c', 'exit 3'], check=True)",
@@ -221,7 +221,7 @@ DIFFERENT = {
 }
 """Programs that can tell: text, and the codes bare and armed."""
 
-DIFFERENT_FROM_3_13 = {
+DIFFERENT_FROM_3_12 = {
     # It forgets the error in the word, and comes upon it later.
     "sys.exit of what is no word": (
         "import sys\nclass S:\n    def __str__(self): 1/0\nsys.exit(S())",

@@ -14,7 +14,7 @@ from agent.keeper.hooks import python
 from tests.agent.keeper.hooks.python_programs import (
     DIFFERENT,
     DIFFERENT_BEFORE_3_12,
-    DIFFERENT_FROM_3_13,
+    DIFFERENT_FROM_3_12,
     SAME,
 )
 
@@ -79,7 +79,7 @@ def test_a_program_cannot_tell(compare, interpreter, group, mode):
 DIFFERENT_THERE = (
     (DIFFERENT, (3, 0), (4, 0)),
     (DIFFERENT_BEFORE_3_12, (3, 0), (3, 12)),
-    (DIFFERENT_FROM_3_13, (3, 13), (4, 0)),
+    (DIFFERENT_FROM_3_12, (3, 12), (4, 0)),
 )
 
 
