@@ -152,7 +152,7 @@ def test_two_agents_in_one_container(container, ssh):
         status = one.agent("status", options=this).stdout
         assert session in status
         codes |= set(re.findall(r"exit code (\d)", status))
-        command = f"docker exec -i -u 0 -e HOLDFAST_SESSION={session} {one.name} /addon/agent connect"
+        command = f"docker exec -i -u 0 {one.name} /addon/agent connect {session}"
         way = pasted(f'ssh -o ProxyCommand="{command}" {session}')
         assert ssh.run(way, "echo $HOLDFAST_SESSION").stdout.decode() == f"{session}\n"
         one.resume(options=this)

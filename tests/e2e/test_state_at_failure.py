@@ -139,7 +139,10 @@ def test_a_directory_that_was_removed(agent, ssh, tmp_path, shell):
         (["--shell", "bash", "-c", "set -e\n\nfalse ''"], "failed at line 3: false ''"),
         (["--shell", "bash", "-c", "true\nf() {\n  no-such-command x\n}\nset -e\nf"], None),
         (["--", "bash", "-ec", "true\nno-such-command x"], "failed at line 2: no-such-command x"),
-        (["--shell", "python", "-c", "import os\n\nraise ValueError('no')"], "failed at line 3: ValueError: no"),
+        (
+            ["--shell", "python", "-c", "import os\n\nraise ValueError('no')"],
+            "failed at line 3: ValueError: no",
+        ),
     ],
 )
 def test_the_section_says_where(agent, ssh, words, line):
