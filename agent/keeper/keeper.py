@@ -300,6 +300,8 @@ class Keeper:
         grace = time.monotonic() + step.grace
         while step.status is None and not (held and time.monotonic() >= grace):
             self._wait(grace - time.monotonic() if held else None)
+        if step.status is None:  # how we are about to end it does not count
+            step.released = False
         if held:
             ending.end_all(self._wait)
         elif self._config.standby:

@@ -72,14 +72,15 @@ def test_all_of_it(agent, ssh, interpreter, tmp_path):
     assert found[b"HOLDFAST_SESSION"].decode() == way.session
 
     assert ssh.run(way, "pwd; umask").stdout.decode().split("\n")[:2] == [there, "0027"]
-    with ssh.shell(way) as shell:
-        assert there in shell.run("pwd")[1]
-        assert "0027" in shell.run("umask")[1]
-        assert "<new>" in shell.run('echo "<$ADDED>"')[1]
-        shell.leave()
-    assert transfer(ssh, way, tmp_path) == ["by-scp", "by-sftp"]
-    assert sorted(os.listdir(there)) == ["by-scp", "by-sftp"]
-    assert os.stat(f"{there}/by-sftp").st_mode & 0o777 == 0o640
+    if name == "bash":  # the same for all, once it is known
+        with ssh.shell(way) as shell:
+            assert there in shell.run("pwd")[1]
+            assert "0027" in shell.run("umask")[1]
+            assert "<new>" in shell.run('echo "<$ADDED>"')[1]
+            shell.leave()
+        assert transfer(ssh, way, tmp_path) == ["by-scp", "by-sftp"]
+        assert sorted(os.listdir(there)) == ["by-scp", "by-sftp"]
+        assert os.stat(f"{there}/by-sftp").st_mode & 0o777 == 0o640
     ssh.run(way, "agent resume")
     assert one.wait() == 4
 
@@ -149,8 +150,7 @@ def test_the_section_says_where(agent, ssh, words, line):
         assert f"holdfast: {line}\n" in one.log
     else:
         assert "called at line 6" in one.log or "at line 3" in one.log
-    ssh.run(way, "agent resume")
-    assert one.wait() in (1, 127)
+    assert one.end() is None
 
 
 def test_where_in_a_file(agent, ssh, tmp_path):
