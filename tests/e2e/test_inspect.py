@@ -129,7 +129,7 @@ def test_inside_a_failed_shell(agent, ssh, inspect, shell):
     assert left(again) == 0
 
     # Without a terminal.
-    piped = ssh.run(way, "agent inspect", stdin=b"kept=piped\necho \"<$kept>\"\n")
+    piped = ssh.run(way, "agent inspect", stdin=b'kept=piped\necho "<$kept>"\n')
     assert piped.returncode == 0
     assert b"<piped>" in piped.stdout
 
@@ -237,7 +237,9 @@ def test_pdb(agent, ssh, inspect):
 
 def test_a_step_on_a_terminal(agent, ssh, inspect):
     """It shares the runner's terminal; ^C inside the prompt interrupts all the same."""
-    step = pexpect.spawn(installed("agent"), ["run", "--shell", "bash", "-c", STEP], timeout=20, encoding="utf-8")
+    step = pexpect.spawn(
+        installed("agent"), ["run", "--shell", "bash", "-c", STEP], timeout=20, encoding="utf-8"
+    )
     try:
         step.expect(r"ssh -p (\d+) (\S+)@127.0.0.1")
         port, user = step.match.groups()
