@@ -9,21 +9,25 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent status [--json]
        agent resume [--pass | --fail [CODE]]
        agent inspect
+       agent doctor [OPTIONS]
+       agent completion bash|zsh|fish
        agent connect
        agent [-f FILE] -F
        agent --version | --help
 
-  run      run a build step; if it fails, keep it where it is and let its author in by ssh
-  status   show the session that this container is held for
-  resume   end the hold: with the step's own code, with 0, or with CODE (1)
-  inspect  open a prompt inside the failed interpreter itself
-  connect  join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
-  -F       what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
+  run         run a build step; if it fails, keep it where it is and let its author in by ssh
+  status      show the session that this container is held for
+  resume      end the hold: with the step's own code, with 0, or with CODE (1)
+  inspect     open a prompt inside the failed interpreter itself
+  doctor      look whether a session could open here
+  completion  print the completion of this command for a shell
+  connect     join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
+  -F          what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
 
 `agent run --help` lists the options.
 """
 
-COMMANDS = ("run", "status", "resume", "inspect", "connect", "help")
+COMMANDS = ("run", "status", "resume", "inspect", "doctor", "connect", "completion", "help")
 
 USAGE_EXIT = 2
 
@@ -79,12 +83,20 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.session.client import main as ask  # noqa: PLC0415
 
             return ask(command, rest)
+        case ["doctor", *rest]:
+            from agent.doctor import main as examine  # noqa: PLC0415
+
+            return examine(rest)
+        case ["completion", *rest]:
+            from agent.completion import main as complete  # noqa: PLC0415
+
+            return _print(complete(rest, COMMANDS))
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
         case ["--version" | "-V"]:
-            from importlib.metadata import version  # noqa: PLC0415
+            from tunnel.version import VERSION  # noqa: PLC0415
 
-            return _print(f"holdfast agent {version('holdfast')}\n")
+            return _print(f"holdfast agent {VERSION}\n")
         case [word, *_] if word.startswith("-") and not word.startswith("--"):
             from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
 

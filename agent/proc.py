@@ -80,6 +80,15 @@ def below(roots: set[int], processes: dict[int, Process]) -> set[int]:
     return found
 
 
+def has_variable(pid: int, entry: bytes) -> bool:
+    """Tell whether a process was started with this `NAME=VALUE` in its environment."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return entry in file.read().split(b"\0")
+    except OSError:  # gone, or another user's
+        return False
+
+
 def holders(inode: int, pids: "set[int] | dict[int, Process]") -> set[int]:
     """Return those of `pids` that have the pipe with this inode open."""
     pipe = f"pipe:[{inode}]"

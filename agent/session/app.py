@@ -20,10 +20,9 @@ from agent.session.errors import NotAllowed
 from agent.session.identity import new_session_id
 from agent.session.inspect.interpreter import Interpreter
 from agent.session.inspect.records import Report
-from agent.session.lifecycle import Action, Event, Lifecycle, State
+from agent.session.lifecycle import Action, End, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
-from agent.session.processes import end_users_processes
 from agent.session.section import duration, outcome, section
 from agent.session.server import Door, Host, Login, listen
 from agent.session.status import status
@@ -32,7 +31,7 @@ from agent.session.workshop import Workshop
 from tunnel.messages import Abort, ControlMessage, Enable, SessionState
 
 LAST_WORDS_SECONDS = 0.2
-"""Between the decision to end and the end: the command that asked for it sends its exit status first."""
+"""Between our asking for the end and the end: the command that wanted it sends its exit status first."""
 
 FLUSH_SECONDS = 0.5
 """Time for a log that takes nothing to take our last lines."""
@@ -86,7 +85,6 @@ class Session:
         """Open the doors, then follow the life cycle to its end."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(OncePerKind())
-        loop.add_reader(self._link.fileno(), self._hear_keeper)
         acceptor = await listen(self._host, self._host_key)
         self._doors = Doors(
             self._config,
@@ -95,6 +93,8 @@ class Session:
             say=self._say_if_open,
             hear_relay=self._hear_relay,
         )
+        self._link.send("named", self._id)
+        loop.add_reader(self._link.fileno(), self._hear_keeper)  # what it says may concern the doors
         try:
             await self._meet_interpreter()
             await self._open_doors()
@@ -105,6 +105,9 @@ class Session:
                 event = await self._next_event()
                 for action in self._lifecycle.handle(event):
                     await self._do(action)
+            if self._lifecycle.end is not End.ABORTED:
+                await asyncio.sleep(LAST_WORDS_SECONDS)
+            self._workshop.hang_up()
             self._host.close("the session is over")
             await self._log.flush(FLUSH_SECONDS)
         finally:
@@ -155,18 +158,11 @@ class Session:
             case Action.REPORT:
                 self._report_end()
             case Action.ABORT_STEP:
-                await self._end("abort")
+                self._link.send("abort")
             case Action.VERDICT if self._step.running:
-                await self._end("over")
+                self._link.send("over")
             case Action.VERDICT:
-                await self._end("verdict", self._verdict)
-
-    async def _end(self, *words: str) -> None:
-        await asyncio.sleep(LAST_WORDS_SECONDS)
-        self._workshop.hang_up()
-        if self._step.running:
-            end_users_processes(self._id)
-        self._link.send(*words)
+                self._link.send("verdict", self._verdict)
 
     # Opening.
 
@@ -218,7 +214,10 @@ class Session:
             case ("open", *words):
                 self._link.send("opened")
                 self._step = parse_state(*words)
-                self._open_from_standby()
+                if self._standby:
+                    self._open_from_standby()
+                elif not self._step.running:  # the relay has opened it in the moment when the step ended
+                    self._events.put_nowait(self._what_became())
             case ("became", *words):
                 self._step = parse_state(*words)
                 self._events.put_nowait(self._what_became())
@@ -236,10 +235,9 @@ class Session:
         return Event.STEP_FAILED
 
     def _open_from_standby(self) -> None:
-        if self._standby:
-            self._standby = False
-            self._doors.hurry()
-            self._events.put_nowait(Event.OPENED)
+        self._standby = False
+        self._doors.hurry()
+        self._events.put_nowait(Event.OPENED)
 
     def _hear_relay(self, message: ControlMessage) -> None:
         match message:
@@ -255,13 +253,15 @@ class Session:
         """Somebody has logged in."""
         self._logged_in_at[login.number] = time.monotonic()
         self._timers.logged_in()
-        self._log.say(f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}")
+        self._say_if_open(
+            f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}"
+        )
         self._events.put_nowait(Event.LOGIN)
 
     def logout(self, login: Login) -> None:
         """Somebody has left."""
         stayed = duration(time.monotonic() - self._logged_in_at.pop(login.number))
-        self._log.say(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
+        self._say_if_open(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
         self._timers.busy(time.monotonic())
         if not self._host.logins:
             self._events.put_nowait(Event.LAST_LOGOUT)

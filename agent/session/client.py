@@ -12,10 +12,10 @@ import tty
 from collections.abc import Iterator
 from typing import Any
 
+from agent.config import SESSION
 from agent.errors import UsageError
 from agent.output import plain
 from agent.session.control import PREFIX, namespace
-from agent.session.environment import SESSION
 from agent.session.visitors import peer, trusted
 
 ANSWER_SECONDS = 5

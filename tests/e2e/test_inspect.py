@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from examples.programs import installed
-from tests.e2e.conftest import Way
+from tests.openssh import Way
 
 PROMPT = r"\(failed\) \$ "
 
