@@ -135,7 +135,7 @@ def test_a_directory_that_was_removed(agent, ssh, tmp_path, shell):
     ("words", "line"),
     [
         (["--shell", "bash", "-c", "set -e\n\nfalse ''"], "failed at line 3: false ''"),
-        (["--shell", "bash", "-c", "f() {\n  return 3\n}\nset -Ee\n\nf"], "failed at line 6: f"),
+        (["--shell", "bash", "-c", "f() {\n  return 3\n}\nset -Ee\n\nf"], "failed at line 6: return 3"),
         (["--", "bash", "-ec", "true\nno-such-command x"], "failed at line 2: no-such-command x"),
         (
             ["--shell", "python", "-c", "import os\n\nraise ValueError('no')"],

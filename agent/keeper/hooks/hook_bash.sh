@@ -14,9 +14,10 @@ builtin trap '{ __holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}
 \builtin unset -f [ builtin command eval printf read set test; } 2>/dev/null >&2
 if \[ "$__holdfast" != 0 ]; then
     __holdfast_command=${__holdfast_end[1]} __holdfast_function= __holdfast_call= __holdfast_line=
-    # With -c bash does not know the command any more; that of the ERR trap was the last only under errexit.
+    # With -c bash does not know the command any more; that of the ERR trap was the last only under `-e`.
     case $__holdfast_command in *__holdfast*)
-        __holdfast_command=; case ${__holdfast_end[0]} in *e*) __holdfast_command=${__holdfast_at[2]-};; esac;;
+        __holdfast_command=
+        case ${__holdfast_end[0]} in *e*) __holdfast_command=${__holdfast_at[2]-};; esac;;
     esac
     if \[ -n "$__holdfast_command" ] && \[ "$__holdfast_command" = "${__holdfast_at[2]-}" ] &&
         \[ "$__holdfast" = "${__holdfast_at[0]}" ]; then
