@@ -119,6 +119,7 @@ class Session:
         finally:
             await self._doors.close()
         if self._interpreter:
+            self._interpreter.dismiss()
             await self._interpreter.wait_for_end(RELEASE_SECONDS)
             self._interpreter.close()
         loop.remove_reader(self._link.fileno())

@@ -19,7 +19,7 @@ import sys; sys.path.insert(0, {REPOSITORY!r})
 import agent.keeper.keeper as keeper; keeper.STEP_TIMEOUT_MARGIN = 3600
 from agent.cli import main; sys.exit(main())
 """
-OURS = re.compile(rb"holdfast: no session: the step failed within the last 3600 s of its --step-timeout\n\Z")
+OURS = re.compile(rb"holdfast: no session: [^\n]*\n\Z")
 AGENT = [sys.executable, "-I", "-S", "-c", DRIVER, "run", "--step-timeout", "1h"]
 BATCH = 8
 PATIENCE = 60
