@@ -54,6 +54,8 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 	@$(BIN)/python examples/demo.py
 
 test: $(READY) $(GITLAB_READY)  ## every test
+	@packaging/debian.sh containers
+	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the promises of the agent

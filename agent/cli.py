@@ -11,7 +11,7 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent inspect
        agent doctor [OPTIONS]
        agent completion bash|zsh|fish
-       agent connect
+       agent connect [SESSION]
        agent [-f FILE] -F
        agent install DIR
        agent --version | --licenses | --help
@@ -52,11 +52,19 @@ def forget_foreign_modules() -> None:
     Where our own package lies in one of them, it stays, but behind the standard library.
     """
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    foreign = {os.path.abspath(entry) for entry in (*entries, os.path.dirname(sys.argv[0]))}
+    foreign = {_absolute(entry) for entry in (*entries, os.path.dirname(sys.argv[0]))}
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in foreign]
+    sys.path[:] = [entry for entry in sys.path if _absolute(entry) not in foreign]
     if home in foreign:
         sys.path.append(home)
+
+
+def _absolute(entry: str) -> str:
+    """Return an absolute path; where the working directory was removed, a relative one leads nowhere."""
+    try:
+        return os.path.abspath(entry)
+    except OSError:
+        return entry
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -9,11 +9,14 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
 | `open STATE STATUS MS` | keeper → session | open a session for a step in this state, MS since its start |
 | `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |
+| `named ID` | session → keeper | the session's id, which what its users start has in its environment |
 | `enabled` | session → keeper | the relay has opened it, in standby, while the step runs |
 | `became STATE STATUS MS` | keeper → session | the step of an open session has come to this state |
-| `verdict STATUS` | session → keeper | end the hold, or the session of a step that runs; STATUS `-`: the step's own |
+| `release` | keeper → session | let go of the answers' pipe: the interpreter goes on dying |
+| `verdict STATUS` | session → keeper | end the hold; STATUS `-`: the step's own |
+| `over` | session → keeper | end this session, the step runs on; another session process takes its place |
 | `abort` | session → keeper | the relay ends it all: also a step that runs |
-| `goodbye REASON` | keeper → session | the session ends: by what, or `-` after a `verdict`; leave within 2 s |
+| `goodbye REASON` | keeper → session | the session ends: by what, or `-` after `verdict` and `over`; leave within 2 s |
 
 | STATE | STATUS | |
 | --- | --- | --- |
@@ -25,8 +28,8 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 
 STATUS is an exit code 0…255, or `-N` for a death by signal N, as in `subprocess`.
 `step` comes from the keeper where a session process was forked anew for a step that runs or has ended.
-In a hold the session process has its own end of the answers' pipe; the keeper has closed its own before `goodbye`, so
-that the session process' end releases the interpreter.
+Both have an end of the answers' pipe: the interpreter goes on dying when both have let go of it. The keeper does so
+before `goodbye`; the session process when it is told to `release`, or at the latest at its own end.
 An end of file on the session process' side without `goodbye` means that the keeper was killed.
 An end of file on the keeper's side means that the session process is gone; `waitpid` says how.
 """

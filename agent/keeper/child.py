@@ -9,14 +9,17 @@ from agent.keeper import signals
 from agent.keeper.pipes import Pipes
 from agent.session import asleep
 
-ANSWER_MS = 5000
-"""How long `ready` and `opened` may take, which take 0.4 ms; on a stuck machine the step goes first."""
+READY_MS = 5000
+"""How long `ready` may take, which takes 0.4 ms; on a stuck machine the step goes first."""
 
 
 class Child:
-    """The session process: `status` is None as long as it lives."""
+    """The session process: `status` is None as long as it lives; `connected` until its end of the link is closed.
 
-    __slots__ = ("connected", "link", "opened", "over", "pid", "status")
+    `opened`, `over`, `name` and `verdict` are what it has said of its session (`link.py`).
+    """
+
+    __slots__ = ("connected", "link", "name", "opened", "over", "pid", "status", "verdict")
 
     def __init__(self, pid: int, end: link.Link) -> None:
         self.pid = pid
@@ -24,6 +27,8 @@ class Child:
         self.connected = True
         self.opened = False
         self.over = False
+        self.name = ""
+        self.verdict: str | None = None
         self.status: int | None = None
 
     def __repr__(self) -> str:
@@ -34,11 +39,6 @@ class Child:
     def alive(self) -> bool:
         """It has not been reaped."""
         return self.status is None
-
-    def open(self, words: tuple[str, str, str]) -> bool:
-        """Have it open a session for a step of this state, status and age; False: no answer, it died asleep."""
-        self.opened = self.connected and self.link.send("open", *words) and _answers(self.link, "opened")
-        return self.opened
 
     def reap(self) -> None:
         """KILL it and wait until it is gone, for those who wait for nothing else."""
@@ -62,14 +62,14 @@ def start(config: Config, pipes: Pipes | None) -> Child | None:
         asleep.sleep(theirs, config, pipes)
     theirs.close()
     child = Child(pid, ours)
-    if not _answers(ours, "ready"):
+    if not _is_ready(ours):
         child.reap()
         ours.close()
         return None
     return child
 
 
-def _answers(end: link.Link, word: str) -> bool:
+def _is_ready(end: link.Link) -> bool:
     poll = select.poll()
     poll.register(end.fileno(), select.POLLIN)
-    return bool(poll.poll(ANSWER_MS)) and end.receive() == (word,)
+    return bool(poll.poll(READY_MS)) and end.receive() == ("ready",)

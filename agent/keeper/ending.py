@@ -1,9 +1,10 @@
-"""The ending: nothing that the step or a user started survives a hold."""
+"""The ending: nothing survives a hold, and nothing that users started the session of a step that runs on."""
 
 import os
 import time
 
 from agent import proc
+from agent.config import SESSION
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
@@ -40,6 +41,37 @@ def end_all(nap: "Callable[[float], None]", spare: int = 0) -> None:
                 told.add(key)
                 _send(process.pid, _TERM, refused)
                 _send(process.pid, _CONT, refused)
+        nap(NAP_SECONDS)
+
+
+def started_by(pid: int) -> set[tuple[int, int]]:
+    """Return all that is below a process, each by pid and start."""
+    processes = proc.snapshot()
+    return {(each, processes[each].start) for each in proc.below({pid}, processes)}
+
+
+def end_users(session: str, started: set[tuple[int, int]], nap: "Callable[[float], None]") -> None:
+    """KILL what the users of a session have started, and nothing of the step.
+
+    That is what was `started` by the session process, and what has the session's id in its environment, whatever
+    has become of the shell that it came from.
+    """
+    entry = f"{SESSION}={session}".encode()
+    deadline = time.monotonic() + KILL_SECONDS
+    refused: set[int] = set()
+    while time.monotonic() < deadline:
+        theirs = [
+            process.pid
+            for process in _left(0)
+            if process.pid not in refused
+            and (
+                (process.pid, process.start) in started or (session and proc.has_variable(process.pid, entry))
+            )
+        ]
+        if not theirs:
+            return
+        for pid in theirs:
+            _send(pid, _KILL, refused)
         nap(NAP_SECONDS)
 
 

@@ -1,27 +1,22 @@
 """The keeper: starts the step, waits, holds a failed one, and ends with the verdict. Its rules: `RULES.md`."""
 
 import os
-import select
 import time
 
-from agent import descriptors, kernel, proc
+from agent import descriptors, kernel
 from agent.config import STEP_TIMEOUT_MARGIN, Config
 from agent.keeper import child, ending, pipes, running, signals, verdict
-from agent.keeper.parent import Parent
+from agent.keeper.watch import Watch
 from agent.output import say
 
-GOODBYE_SECONDS = 2.0
-"""For the session process to tell its viewers and leave."""
+OPEN_SECONDS = 30.0
+"""For the session process to answer `open`: 0.4 ms asleep, a second where it imports for standby."""
 
 STUCK_SECONDS = 30
 """How long after its deadline a session may go on: then its process is stuck, and must not hold the build."""
 
-_JOB_CONTROL_STOPS = (20, 21, 22)
-"""TSTP, TTIN, TTOU: stops that come from a terminal, and that a calling shell wants to see."""
-_SIGSTOP = 19
-
-_NOT_OURS = ("unknown", "-", "0")
-"""State, status and age of a step that somebody else has run (`link.py`)."""
+_NOT_OURS = ("unknown", "-")
+"""State and status of a step that somebody else has run (`link.py`)."""
 
 
 class Keeper:
@@ -32,55 +27,43 @@ class Keeper:
         descriptors.occupy_standard()
         self._config = config
         self._arrived = arrived
-        self._pid = os.getpid()
+        self._age = 0.0
         self._terminal = has_terminal()
-        self._parent = Parent(watched=not arrived.hangup_ignored, grandparent=config.drop_in)
-        self._signals = signals.descriptor()
         self._pipes = pipes.make()
+        self._watch = Watch(arrived, self._pipes, terminal=self._terminal, drop_in=config.drop_in)
         kernel.hide_memory()
         kernel.adopt_orphans()
-        self._poll = select.poll()
-        for descriptor in (self._signals, *self._parent.descriptors):
-            self._poll.register(descriptor, select.POLLIN)
-        self._session: child.Child | None = None
-        self._step: running.Step | None = None
-        self._aborted = ""
-        self._asked_for_session = False
-        self._asked_for_end = ""
-        self._verdict: str | None = None
 
     def __repr__(self) -> str:
-        return f"<Keeper of {self._step!r}, {self._session!r}>"
+        return f"<Keeper {self._watch!r}>"
 
     def run(self) -> int:
         """Run the step, and return the verdict: a code, or minus the signal that the step died of."""
         self._start_session_process()
         step = self._start_step()
-        while step.running:
-            self._wait(self._step_time_left())
-            self._serve_running(step)
+        self._run(step)
         if self._is_to_be_held(step):
             self._hold()
         self._finish(step)
-        return verdict.choose(self._verdict, step.outcome)
+        session = self._watch.session
+        return verdict.choose(session.verdict if session else None, step.outcome)
 
-    def hold_for_another(self) -> None:
-        """Hold the container for a step that was not ours (drop-in mode)."""
+    def hold_for_another(self, age: float) -> None:
+        """Hold the container for a step that was not ours, and began so many seconds ago (drop-in mode)."""
+        self._age = age
         self._start_session_process()
-        descriptors.keep_only(self._descriptors())
+        descriptors.keep_only(self._watch.descriptors)
         self._hold()
         self._dismiss()
-        ending.end_all(self._wait)
+        ending.end_all(self._watch.wait)
 
     # Starting
 
     def _start_session_process(self) -> None:
-        self._session = child.start(self._config, self._pipes)
-        if self._session:
-            self._poll.register(self._session.link.fileno(), select.POLLIN)
+        self._watch.follow_session(child.start(self._config, self._pipes))
 
     def _start_step(self) -> running.Step:
-        session = self._session
+        session = self._watch.session
         step = running.start(
             self._config,
             self._pipes,
@@ -92,241 +75,150 @@ class Keeper:
             if session:
                 session.reap()
             os._exit(running.become(self._config, self._arrived))
-        self._step = step
-        descriptors.keep_only(self._descriptors())
-        if self._pipes and step.armed:
-            self._poll.register(self._pipes.reports, select.POLLIN)
+        self._watch.follow_step(step)
+        descriptors.keep_only(self._watch.descriptors)
         return step
 
     def _replace_session_process(self) -> None:
         """End what there is, and fork one anew, for a step that runs or has ended."""
-        if self._session:
-            self._session.reap()
-            self._forget_link(self._session)
-            self._session.link.close()
+        if self._watch.session:
+            self._watch.session.reap()
         self._start_session_process()
-        if self._session and self._step:
-            self._session.link.send("step", str(self._step.pid))
-
-    def _descriptors(self) -> set[int]:
-        """Return what the keeper needs while it waits."""
-        wanted = {self._signals, *self._parent.descriptors}
-        if self._session:
-            wanted.add(self._session.link.fileno())
-        return wanted | (self._pipes.ours if self._pipes else set())
-
-    # Waiting
-
-    def _wait(self, seconds: float | None = None) -> None:
-        """Wait for something to happen, at most so long, and take note of it."""
-        limit = None if seconds is None else max(seconds, 0) * 1000
-        if self._parent.must_be_looked_at:
-            limit = self._parent.LOOK_MS if limit is None else min(limit, self._parent.LOOK_MS)
-        for descriptor, _ in self._poll.poll(limit):
-            if descriptor == self._signals:
-                self._take_signals()
-            elif descriptor in self._parent.descriptors:
-                self._poll.unregister(descriptor)
-            elif self._pipes and descriptor == self._pipes.reports:
-                self._take_report()
-            else:
-                self._take_message()
-        if self._parent.gone and not self._aborted:
-            self._aborted = "parent ended"
-
-    def _take_signals(self) -> None:
-        step = self._step
-        for notice in signals.read(self._signals):
-            answer = signals.answer(
-                notice,
-                terminal=self._terminal,
-                from_step=self._terminal and self._is_of_step(notice.sender),
-                running=step is not None and step.running,
-            )
-            if answer.aborts and not self._aborted:
-                self._aborted = signals.ABORTS[notice.number]
-            if answer.enables and not self._aborted:
-                self._asked_for_session = True
-            if step:
-                step.forward(answer.forward)
-            if answer.stops:
-                signals.stop_by(_SIGSTOP)
-        # Only now: a sender that ended meanwhile can be told from a stranger as long as it is not reaped.
-        self._reap()
-
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, raw = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            ours = self._step if self._step and pid == self._step.pid else self._session
-            if ours is None or pid != ours.pid:
-                continue
-            if not os.WIFSTOPPED(raw):
-                ours.status = os.waitstatus_to_exitcode(raw)
-            elif ours is self._step and self._terminal and os.WSTOPSIG(raw) in _JOB_CONTROL_STOPS:
-                self._stop_with_step(os.WSTOPSIG(raw))
-
-    def _stop_with_step(self, number: int) -> None:
-        """With a terminal, stop when the step does, so that a calling shell gets its prompt back."""
-        if self._step and self._step.is_stopped():
-            signals.stop_by(number)
-
-    def _is_of_step(self, sender: int) -> bool:
-        """Tell whether a process is below us, and not below the session process."""
-        line = proc.lineage(sender)
-        return self._pid in line[1:] and not (self._session and self._session.pid in line)
-
-    def _take_report(self) -> None:
-        """The hook says that the step has failed. A second word of it is not for us."""
-        assert self._pipes and self._step
-        self._poll.unregister(self._pipes.reports)
-        self._step.reported = self._pipes.report()
-        if self._aborted:
-            self._release()
-
-    def _take_message(self) -> None:
-        session = self._session
-        if not session:
-            return
-        match session.link.receive():
-            case None:
-                self._forget_link(session)
-            case ("verdict", status):
-                self._verdict = status
-            case ("over",):
-                session.over = True
-            case ("enabled",):
-                session.opened = True
-            case ("abort",) if self._step and self._step.running:
-                self._asked_for_end = "the relay"
-            case ("abort",):
-                self._verdict = "-"
-
-    def _forget_link(self, session: child.Child) -> None:
-        if session.connected:
-            self._poll.unregister(session.link.fileno())
-            session.connected = False
+        if self._watch.session and self._watch.step:
+            self._watch.session.link.send("step", str(self._watch.step.pid))
 
     # While the step runs
 
-    def _step_time_left(self) -> float | None:
-        if self._config.step_timeout is None or self._step is None:
-            return None
-        return self._config.step_timeout - self._step.elapsed
+    def _run(self, step: running.Step) -> None:
+        """Wait until the step has ended, or has reported that it failed; open and close the sessions meanwhile."""
+        limit = self._config.step_timeout
+        while step.running:
+            self._watch.wait(None if limit is None else limit - step.elapsed)
+            if limit is not None and step.running and step.elapsed >= limit:
+                say(f"the step has run for its --step-timeout, {limit} s: ending it")
+                self._watch.aborted = self._watch.aborted or "step-timeout"
+                self._watch.ends_step = True
+            if self._watch.ends_step and step.running:
+                ending.end_all(self._watch.wait, spare=self._watch.session.pid if self._watch.session else 0)
+                self._watch.ends_step = False
+                limit = None  # what has become another user's cannot be ended, and would be told for ever
+            self._serve_sessions(step)
 
-    def _serve_running(self, step: running.Step) -> None:
-        """Open, close and replace the session of a running step; end the step if it must be."""
-        left = self._step_time_left()
-        if left is not None and left <= 0:
-            say(f"the step has run for its --step-timeout, {self._config.step_timeout} s: ending it")
-            self._asked_for_end = "step-timeout"
-        if self._asked_for_end and step.running:
-            self._aborted = self._aborted or self._asked_for_end
-            ending.end_all(self._wait, spare=self._session.pid if self._session else 0)
-            return
-        session = self._session
+    def _serve_sessions(self, step: running.Step) -> None:
+        session = self._watch.session
         if session and session.opened and (session.over or not session.connected):
             self._close_session(session)
-        if self._asked_for_session and step.running:
-            self._asked_for_session = False
-            if not (self._session and self._session.opened) and self._open() is None:
-                say("no session: out of processes or memory; the step goes on")
+        if not (self._watch.asked_for_session and step.running):
+            return
+        self._watch.asked_for_session = False
+        session = self._watch.session
+        if self._is_late(step):
+            say(f"no session: it would end {STEP_TIMEOUT_MARGIN} s before the --step-timeout, which is now")
+        elif not (session and session.opened) and self._open() is None:
+            say("no session: out of processes or memory; the step goes on")
 
     def _close_session(self, session: child.Child) -> None:
-        """End the session, and leave a guard that sleeps in its place."""
+        """End the session of a step that ran, with all that its users have started; leave a guard in its place."""
+        started = ending.started_by(session.pid)
         if session.over:
             self._dismiss()
         else:
             self._tell_death(session)
+        ending.end_users(session.name, started, self._watch.wait)
         self._replace_session_process()
 
     # Holding
 
     def _is_to_be_held(self, step: running.Step) -> bool:
-        if self._aborted:
+        if self._watch.aborted:
             return False
-        left = self._step_time_left()
-        if left is not None and left <= STEP_TIMEOUT_MARGIN and step.outcome:
-            say(f"no session: the step failed within the last {STEP_TIMEOUT_MARGIN} s of its --step-timeout")
+        session = self._watch.session
+        wanted = (
+            step.outcome != 0
+            or self._config.when == "always"
+            or bool(session and session.opened and not session.over)
+        )
+        if wanted and self._is_late(step):
+            say(f"no session: the step ended within the last {STEP_TIMEOUT_MARGIN} s of its --step-timeout")
             return False
-        opened = self._session is not None and self._session.opened
-        return step.outcome != 0 or self._config.when == "always" or opened
+        return wanted
+
+    def _is_late(self, step: running.Step) -> bool:
+        limit = self._config.step_timeout
+        return limit is not None and step.elapsed >= limit - STEP_TIMEOUT_MARGIN
 
     def _hold(self) -> None:
         """Hold until something ends the hold."""
+        watch = self._watch
+        watch.holding = True
         session = self._open()
         deadline = time.monotonic() + max(self._config.max_timeout, self._config.linger) + STUCK_SECONDS
-        while session and session.connected and self._verdict is None and not self._aborted:
-            self._wait(deadline - time.monotonic())
+        while session and session.connected and session.verdict is None and not watch.aborted:
+            watch.wait(deadline - time.monotonic())
             if time.monotonic() >= deadline:
                 say("the session process does not end the session in time: ending it")
-                self._aborted = "timeout"
-            if session.over:  # it ended with the step still running, and the step failed meanwhile
+                watch.aborted = "timeout"
+            if session.over:  # the session of the running step: it ended just before the step did
                 self._close_session(session)
+                if not (watch.step and self._is_to_be_held(watch.step)):
+                    return
                 session = self._open()
         if session is None:
             say("no session: out of processes or memory; the step's own result stands")
-        elif self._verdict is None and not self._aborted:
+        elif session.verdict is None and not watch.aborted:
             self._tell_death(session)
 
     def _open(self) -> child.Child | None:
         """Tell the session process what became of the step, and so wake it; one that died asleep is forked anew."""
-        words = self._step.words() if self._step else _NOT_OURS
-        if self._session and self._session.opened:
-            self._session.link.send("became", *words)
-            return self._session
-        if not (self._session and self._session.open(words)):
+        words = self._watch.step.words() if self._watch.step else (*_NOT_OURS, str(round(self._age * 1000)))
+        if self._watch.session and self._watch.session.opened:
+            self._watch.session.link.send("became", *words)
+            return self._watch.session
+        if not self._wake(words):
             self._replace_session_process()
-            if not (self._session and self._session.open(words)):
+            if not self._wake(words):
                 return None
-        return self._session
+        return self._watch.session
+
+    def _wake(self, words: tuple[str, str, str]) -> bool:
+        """Have the session process open a session; False: it died asleep, or there is none."""
+        session = self._watch.session
+        if not (session and session.connected and session.link.send("open", *words)):
+            return False
+        deadline = time.monotonic() + OPEN_SECONDS
+        while session.connected and not session.opened and (left := deadline - time.monotonic()) > 0:
+            self._watch.wait(left)
+        return session.opened
 
     def _tell_death(self, session: child.Child) -> None:
-        self._wait_for_end(session)
+        self._watch.wait_for_end(session)
         say(f"the session process ended ({verdict.describe(session.status)}): the session is over")
 
     # Letting go
 
     def _finish(self, step: running.Step) -> None:
         """Let the interpreter die, and end what is left of a hold; without one the step's own pace counts."""
-        self._release()
-        held = self._session is not None and self._session.opened
+        self._watch.release()
+        session = self._watch.session
+        held = session is not None and session.opened
         if held:
             self._dismiss()
         grace = time.monotonic() + step.grace
         while step.status is None and not (held and time.monotonic() >= grace):
-            self._wait(grace - time.monotonic() if held else None)
+            self._watch.wait(grace - time.monotonic() if held else None)
         if held:
-            ending.end_all(self._wait)
+            step.overdue = step.status is None
+            ending.end_all(self._watch.wait)
         elif self._config.standby:
             self._dismiss()
-        if self._session:
-            self._session.reap()
-
-    def _release(self) -> None:
-        """Let a waiting interpreter go on dying."""
-        if self._step:
-            self._step.released = self._step.released or self._step.waits
-        if self._pipes:
-            self._pipes.release()
-        if self._session:
-            self._session.link.send("release")
+        if session:
+            session.reap()
 
     def _dismiss(self) -> None:
         """Let the session process say goodbye to its viewers, and see it gone."""
-        if self._session:
-            self._session.link.send("goodbye", "-".join(self._aborted.split()) or "-")
-            self._wait_for_end(self._session)
-
-    def _wait_for_end(self, session: child.Child) -> None:
-        deadline = time.monotonic() + GOODBYE_SECONDS
-        while session.alive and (left := deadline - time.monotonic()) > 0:
-            self._wait(left)
-        session.reap()
+        if self._watch.session:
+            self._watch.session.link.send("goodbye", "-".join(self._watch.aborted.split()) or "-")
+            self._watch.wait_for_end(self._watch.session)
 
 
 def has_terminal() -> bool:

@@ -19,9 +19,24 @@ _SIGKILL, _SIGCONT = 9, 18
 
 
 class Step:
-    """The step's process. `status` is None until `waitpid` has it, `reported` until the hook has said a code."""
+    """The step's process. `status` is None until `waitpid` has it, `reported` until the hook has said a code.
 
-    __slots__ = ("_begun", "armed", "grace", "pid", "released", "reported", "status", "terminal")
+    `released`: the interpreter that had reported may go on dying; `overdue`: it had its time for that; `struck`: the
+    status by which it did not end by itself, for with a terminal what ends a hold may have hit it as well.
+    """
+
+    __slots__ = (
+        "_begun",
+        "armed",
+        "grace",
+        "overdue",
+        "pid",
+        "released",
+        "reported",
+        "status",
+        "struck",
+        "terminal",
+    )
 
     def __init__(
         self, pid: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
@@ -34,6 +49,8 @@ class Step:
         self.status: int | None = None
         self.reported: int | None = None
         self.released = False
+        self.overdue = False
+        self.struck: int | None = None
 
     def __repr__(self) -> str:
         return f"<Step {self.pid} status={self.status} reported={self.reported}>"
@@ -49,14 +66,21 @@ class Step:
         return self.status is None and self.reported is not None
 
     @property
+    def takes_signals(self) -> bool:
+        """It goes its own way: it runs, or dies at its own pace. One that waits would die of them as it never would."""
+        return self.status is None and (self.reported is None or self.released)
+
+    @property
     def elapsed(self) -> float:
         """Seconds since its start."""
         return time.monotonic() - self._begun
 
     @property
     def outcome(self) -> int:
-        """What it ended with: what it reported, until it has ended by itself after its release."""
-        if self.reported is not None and (self.status is None or not self.released):
+        """What it ended with: what it reported, unless it has ended by itself after its release, and in time."""
+        if self.reported is not None and (
+            self.status in (None, self.struck) or self.overdue or not self.released
+        ):
             return self.reported
         assert self.status is not None
         return self.status

@@ -15,15 +15,15 @@ from agent.link import Link
 from agent.session import guard
 from agent.session.announce import announcement
 from agent.session.asleep import StepState, parse_state
+from agent.session.children import gone
 from agent.session.doors import Doors
 from agent.session.errors import NotAllowed
 from agent.session.identity import new_session_id
 from agent.session.inspect.interpreter import Interpreter
 from agent.session.inspect.records import Report
-from agent.session.lifecycle import Action, Event, Lifecycle, State
+from agent.session.lifecycle import Action, End, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
-from agent.session.processes import end_users_processes
 from agent.session.section import duration, outcome, section
 from agent.session.server import Door, Host, Login, listen
 from agent.session.status import status
@@ -32,7 +32,10 @@ from agent.session.workshop import Workshop
 from tunnel.messages import Abort, ControlMessage, Enable, SessionState
 
 LAST_WORDS_SECONDS = 0.2
-"""Between the decision to end and the end: the command that asked for it sends its exit status first."""
+"""Between our asking for the end and the end: exit statuses are on their way, that of `agent resume` among them."""
+
+ASKER_SECONDS = 1.0
+"""Time for the command that asked for the end to end by itself; on a busy machine it takes a while."""
 
 FLUSH_SECONDS = 0.5
 """Time for a log that takes nothing to take our last lines."""
@@ -72,6 +75,7 @@ class Session:
         self._started = time.monotonic()
         self._timers = Timers(config, self._started - step.elapsed_ms / 1000)
         self._verdict = "-"
+        self._asker = 0
         self._end_detail = ""
         self._logged_in_at: dict[int, float] = {}
         self._program = os.path.abspath(sys.argv[0])
@@ -86,7 +90,6 @@ class Session:
         """Open the doors, then follow the life cycle to its end."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(OncePerKind())
-        loop.add_reader(self._link.fileno(), self._hear_keeper)
         acceptor = await listen(self._host, self._host_key)
         self._doors = Doors(
             self._config,
@@ -95,6 +98,8 @@ class Session:
             say=self._say_if_open,
             hear_relay=self._hear_relay,
         )
+        self._link.send("named", self._id)
+        loop.add_reader(self._link.fileno(), self._hear_keeper)  # what it says may concern the doors
         try:
             await self._meet_interpreter()
             await self._open_doors()
@@ -105,11 +110,16 @@ class Session:
                 event = await self._next_event()
                 for action in self._lifecycle.handle(event):
                     await self._do(action)
+            if self._lifecycle.end is not End.ABORTED:
+                await gone(self._asker, ASKER_SECONDS)
+                await asyncio.sleep(LAST_WORDS_SECONDS)
+            self._workshop.hang_up()
             self._host.close("the session is over")
             await self._log.flush(FLUSH_SECONDS)
         finally:
             await self._doors.close()
         if self._interpreter:
+            self._interpreter.dismiss()
             await self._interpreter.wait_for_end(RELEASE_SECONDS)
             self._interpreter.close()
         loop.remove_reader(self._link.fileno())
@@ -154,18 +164,11 @@ class Session:
             case Action.REPORT:
                 self._report_end()
             case Action.ABORT_STEP:
-                await self._end("abort")
+                self._link.send("abort")
             case Action.VERDICT if self._step.running:
-                await self._end("over")
+                self._link.send("over")
             case Action.VERDICT:
-                await self._end("verdict", self._verdict)
-
-    async def _end(self, *words: str) -> None:
-        await asyncio.sleep(LAST_WORDS_SECONDS)
-        self._workshop.hang_up()
-        if self._step.running:
-            end_users_processes(self._id)
-        self._link.send(*words)
+                self._link.send("verdict", self._verdict)
 
     # Opening.
 
@@ -217,7 +220,10 @@ class Session:
             case ("open", *words):
                 self._link.send("opened")
                 self._step = parse_state(*words)
-                self._open_from_standby()
+                if self._standby:
+                    self._open_from_standby()
+                elif not self._step.running:  # the relay has opened it in the moment when the step ended
+                    self._events.put_nowait(self._what_became())
             case ("became", *words):
                 self._step = parse_state(*words)
                 self._events.put_nowait(self._what_became())
@@ -235,10 +241,9 @@ class Session:
         return Event.STEP_FAILED
 
     def _open_from_standby(self) -> None:
-        if self._standby:
-            self._standby = False
-            self._doors.hurry()
-            self._events.put_nowait(Event.OPENED)
+        self._standby = False
+        self._doors.hurry()
+        self._events.put_nowait(Event.OPENED)
 
     def _hear_relay(self, message: ControlMessage) -> None:
         match message:
@@ -254,13 +259,15 @@ class Session:
         """Somebody has logged in."""
         self._logged_in_at[login.number] = time.monotonic()
         self._timers.logged_in()
-        self._log.say(f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}")
+        self._say_if_open(
+            f"login {login.number}: {login.guest.user or 'session id'} from {login.guest.address}"
+        )
         self._events.put_nowait(Event.LOGIN)
 
     def logout(self, login: Login) -> None:
         """Somebody has left."""
         stayed = duration(time.monotonic() - self._logged_in_at.pop(login.number))
-        self._log.say(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
+        self._say_if_open(f"logout {login.number}: {login.guest.user or 'session id'} after {stayed}")
         self._timers.busy(time.monotonic())
         if not self._host.logins:
             self._events.put_nowait(Event.LAST_LOGOUT)
@@ -335,15 +342,15 @@ class Session:
         return status(
             self._id,
             state=self._lifecycle.state.value,
-            step=self._step.status,
+            step="failed" if self._step.name == "unknown" else outcome(self._step.status),
             left=None if self._standby else self._left,
             interpreter=self._interpreter.standing if self._interpreter else "",
             host=self._host,
             workshop=self._workshop,
         )
 
-    def resume(self, verdict: int | None) -> None:
-        """End the session; NotAllowed where that, or another verdict, cannot be."""
+    def resume(self, verdict: int | None, asker: int) -> None:
+        """End the session, as the process `asker` wants; NotAllowed where that, or another verdict, cannot be."""
         if not self._lifecycle.is_open:
             raise NotAllowed(
                 "the session is ending already" if not self._standby else "no session is open yet"
@@ -358,6 +365,7 @@ class Session:
                 "the step still runs, and ends with its own exit code: `agent resume` alone ends the session"
             )
         self._verdict = "-" if verdict is None else str(verdict)
+        self._asker = asker
         self._events.put_nowait(Event.RESUMED)
 
     @property

@@ -3,10 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from agent.config import SECRETS
-
-SESSION = "HOLDFAST_SESSION"
-"""Names the session to `agent status`, `agent resume` and their like, where several agents run."""
+from agent.config import SECRETS, SESSION
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker gives to a container that sets no PATH."""

@@ -79,7 +79,8 @@ class End(Enum):
 
 _BEFORE = (State.STANDBY, State.READY)
 _OPEN = (State.CONNECTING, State.WAITING, State.ATTACHED, State.LEAVING)
-_ASK = (Action.REPORT, Action.VERDICT)
+# The keeper first: whoever reads the line may ask for another session at once.
+_ASK = (Action.VERDICT, Action.REPORT)
 
 _TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     # Standby: nobody is told anything.
@@ -90,7 +91,7 @@ _TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     **{(state, Event.GOODBYE): (State.ENDING, ()) for state in _BEFORE},
     # The relay refused an agent that nobody waits for yet, or ends it for good.
     (State.STANDBY, Event.UNREACHABLE): (State.STANDBY, ()),
-    **{(state, Event.RELAY_ABORT): (State.ENDING, (Action.REPORT, Action.ABORT_STEP)) for state in _BEFORE},
+    **{(state, Event.RELAY_ABORT): (State.ENDING, (Action.ABORT_STEP, Action.REPORT)) for state in _BEFORE},
     # `agent connect` reaches a session that is not open to the relay's users (yet).
     **{(state, event): (state, ()) for state in _BEFORE for event in (Event.LOGIN, Event.LAST_LOGOUT)},
     (State.CONNECTING, Event.REACHABLE): (State.WAITING, (Action.ANNOUNCE,)),
@@ -128,7 +129,7 @@ _TABLE: dict[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
         for state in _OPEN
         for event in (Event.TIMEOUT, Event.STEP_TIMEOUT, Event.FIRST_LOGIN, Event.IDLE, Event.RESUMED)
     },
-    **{(state, Event.RELAY_ABORT): (State.ENDING, (Action.REPORT, Action.ABORT_STEP)) for state in _OPEN},
+    **{(state, Event.RELAY_ABORT): (State.ENDING, (Action.ABORT_STEP, Action.REPORT)) for state in _OPEN},
     # The keeper ends the hold by itself (a signal, its parent's death): it needs no asking.
     **{(state, Event.GOODBYE): (State.ENDING, (Action.REPORT,)) for state in _OPEN},
     # Once ending, nothing changes the reason; stragglers are expected.

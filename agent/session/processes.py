@@ -1,15 +1,6 @@
-"""What runs in a session: for people (`agent status`), for the idle timer, and for a session that ends."""
-
-import contextlib
-import os
-import signal
+"""What runs in a session: for people (`agent status`), and for the idle timer."""
 
 import psutil
-
-from agent.session.environment import SESSION
-
-ROUNDS = 10
-"""Looks for what users have started: each finds what had just forked in the one before."""
 
 COMMAND_CHARACTERS = 60
 """What fits beside a label on a line of 80."""
@@ -31,25 +22,4 @@ def runs_anything(shell: int) -> bool:
     try:
         return bool(psutil.Process(shell).children())
     except psutil.Error:
-        return False
-
-
-def end_users_processes(session: str) -> None:
-    """KILL what users have started, in a session that ends while the step runs on.
-
-    Whatever has become of their shells: it has the session's id in its environment.
-    """
-    for _ in range(ROUNDS):
-        found = [process for process in psutil.process_iter() if _is_of(process, session)]
-        if not found:
-            return
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-
-
-def _is_of(process: psutil.Process, session: str) -> bool:
-    try:
-        return process.pid != os.getpid() and process.environ().get(SESSION) == session
-    except (psutil.Error, OSError):  # another user's, or gone
         return False

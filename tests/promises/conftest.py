@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import select
 import signal
 import subprocess
@@ -17,7 +18,11 @@ MARK = "HOLDFAST_TEST_RUN"
 """In the environment of all that a test starts: so what it left behind is found."""
 USER = "12345"
 """An id that has no passwd entry, as containers like it."""
-PATIENCE = 20
+SSH = (
+    *("ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "IdentityAgent=none"),
+    *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+)
+PATIENCE = 30
 """Seconds that anything may take on a machine that does much else."""
 
 
@@ -57,11 +62,11 @@ class Launched:
         if not tty:
             os.close(stdin)
 
-    def until(self, text, seconds=PATIENCE):
-        """Read on until `text` was seen; return all that was."""
+    def until(self, text, seconds=PATIENCE, times=1):
+        """Read on until `text` was seen, so many times; return all that was."""
         wanted = text.encode()
         deadline = time.monotonic() + seconds
-        while wanted not in self.seen:
+        while self.seen.count(wanted) < times:
             assert self._more(deadline), f"no {text!r} in {self.seen!r}"
         return self.seen.decode(errors="replace")
 
@@ -130,6 +135,19 @@ def launch(nothing_left):
     yield start
     for each in launched:
         each.close()
+
+
+@pytest.fixture
+def ssh(launch):
+    """Log in to the session that an agent announced last: a command, or with `tty` a shell."""
+
+    def log_in(run, *command, tty=False):
+        run.until("host key")
+        port, user = re.findall(rb"^ssh -p (\d+) (\S+)@127", run.seen, re.MULTILINE)[-1]
+        target = ("-p", port.decode(), f"{user.decode()}@127.0.0.1")
+        return launch(*SSH, *(["-tt"] if tty else []), *target, *command)
+
+    return log_in
 
 
 @pytest.fixture

@@ -198,10 +198,15 @@ def test_powershell_s_stop_is_a_kill(launch, agent, tmp_path):
 
 @pytest.mark.skipif(shutil.which("pwsh") is None, reason="PowerShell's real trap needs a pwsh on PATH")
 def test_powershell_s_trap(launch, agent, tmp_path, resume):
-    env = {"TMATE_PATH": agent, "TRAP_SECONDS": PYTHON_SECONDS}
-    run = launch("pwsh", "-Command", trap("harness.ps1") + "throw 'no'", cwd=tmp_path, env=env)
+    """It ends as with a tmate that does nothing at all."""
+
+    def start(path):
+        env = {"TMATE_PATH": path, "TRAP_SECONDS": PYTHON_SECONDS}
+        return launch("pwsh", "-Command", trap("harness.ps1") + "throw 'no'", cwd=tmp_path, env=env)
+
+    idle, run = start("/bin/true"), start(agent)
     assert resume(session(run)[0]).returncode == 0
-    assert run.wait() == 1
+    assert run.wait() == idle.wait()
     assert CALL in run.rest()
 
 

@@ -37,6 +37,7 @@ class Hook:
         self.display = sys.__excepthook__
         self.file = "<string>"
         self.source = b""
+        self.mask: set[int] = set()
         os.set_inheritable(ANSWERS, False)
         os.close(TEXT)
 

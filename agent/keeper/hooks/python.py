@@ -63,8 +63,8 @@ def _words(config: Config) -> tuple[str, ...]:
 
 def _is_text(name: str) -> bool:
     """Tell whether the interpreter finds one text there: no archive, folder, compiled file, named pipe, terminal."""
-    if name == STDIN:
-        return not os.isatty(0)
+    if name.startswith("-"):  # others are the interpreter's own options
+        return name == STDIN and not os.isatty(0)
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):
             return False

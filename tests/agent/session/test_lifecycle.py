@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agent.session.errors import LifecycleError
 from agent.session.lifecycle import Action, End, Event, Lifecycle, State
 
-ASK = (Action.REPORT, Action.VERDICT)
+ASK = (Action.VERDICT, Action.REPORT)
 ANEW = (Action.RENEW, Action.ANNOUNCE)
 
 
@@ -34,7 +34,7 @@ def history(*events: Event) -> tuple[Lifecycle, list[tuple[Action, ...]]]:
         ([Event.REACHABLE, Event.FIRST_LOGIN], State.ENDING, ASK),
         ([Event.REACHABLE, Event.LOGIN, Event.IDLE], State.ENDING, ASK),
         ([Event.STEP_TIMEOUT], State.ENDING, ASK),
-        ([Event.REACHABLE, Event.RELAY_ABORT], State.ENDING, (Action.REPORT, Action.ABORT_STEP)),
+        ([Event.REACHABLE, Event.RELAY_ABORT], State.ENDING, (Action.ABORT_STEP, Action.REPORT)),
         # A session of a step that ran, and then failed.
         ([Event.STEP_FAILED], State.CONNECTING, (Action.RENEW,)),
         ([Event.REACHABLE, Event.STEP_FAILED], State.WAITING, ANEW),
