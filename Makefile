@@ -56,7 +56,7 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 test: $(READY) $(GITLAB_READY)  ## every test
 	@packaging/debian.sh containers
 	@$(BIN)/python -m tests.containers.roots
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary
 
 test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the promises of the agent
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary

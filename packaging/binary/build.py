@@ -39,6 +39,7 @@ TEXTS = {
 }
 """Files that the agent reads from beside its modules."""
 
+MUSL = "/usr/lib/x86_64-linux-musl/libc.a"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 INTERPRETER_LIBRARIES = ("-Wl,-Bstatic", "-lexpat", "-lz", "-Wl,-Bdynamic", "-lm")
 LAUNCHER_SOURCES = ("main", "program", "start", "cache", "directory", "install", "payload")
@@ -141,9 +142,7 @@ def list_components(
         libraries.find(libraries.LOADER),
         libpython(),
         *(libraries.find(name) for name in static),
-        subprocess.run(
-            ["musl-gcc", "-print-file-name=libc.a"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
+        MUSL,
     ]
     return [
         *inventory.python_components([file for file in ours if file]),

@@ -43,7 +43,9 @@ def _python_component(distribution: importlib.metadata.Distribution) -> Componen
     classified = [
         line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier", []) if "License ::" in line
     ]
-    licence = metadata.get("License-Expression") or next(iter(classified), "") or metadata.get("License", "")
+    licence = (
+        metadata.get("License-Expression") or metadata.get("License") or next(iter(classified), "not told")
+    )
     texts, parts = [], []
     for file in sorted(distribution.files or (), key=str):
         path = str(file)

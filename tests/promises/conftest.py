@@ -13,7 +13,9 @@ import uuid
 
 import pytest
 
-AGENT = os.path.join(os.path.dirname(sys.executable), "agent")
+OTHER_AGENT = os.environ.get("HOLDFAST_TEST_AGENT")
+"""The static binary, where that is held to the promises: `make test-binary`."""
+AGENT = OTHER_AGENT or os.path.join(os.path.dirname(sys.executable), "agent")
 MARK = "HOLDFAST_TEST_RUN"
 """In the environment of all that a test starts: so what it left behind is found."""
 USER = "12345"
@@ -152,8 +154,15 @@ def ssh(launch):
 
 @pytest.fixture
 def agent():
-    """The command as it is installed beside this interpreter."""
+    """The command as it is installed beside this interpreter, or the binary."""
     return AGENT
+
+
+@pytest.fixture(autouse=True)
+def of_source(request):
+    """Skip, for the binary, what looks into the modules as they run from source."""
+    if OTHER_AGENT and request.node.get_closest_marker("source"):
+        pytest.skip("looks into modules that run from source")
 
 
 @pytest.fixture
@@ -161,12 +170,14 @@ def as_user(tmp_path):
     """The words that run the agent as an ordinary user, who may be unable to reach our interpreter."""
     if os.getuid() != 0:
         return [AGENT]
+    user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"]
+    if OTHER_AGENT:
+        return [*user, AGENT]
     repository = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     driver = (
         f"import sys; sys.path[:0] = {[packages, repository]}; from agent.cli import main; sys.exit(main())"
     )
-    user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"]
     interpreter = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     words = [*user, interpreter, "-c", driver]
     if subprocess.run([*words, "--help"], cwd="/", capture_output=True, check=False).returncode != 0:

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+import pytest
+
 LIMIT_KIB = 12 * 1024
 """Sum of Pss of keeper and sleeping session process."""
 
@@ -35,6 +37,7 @@ def imported(words):
     }
 
 
+@pytest.mark.source
 def test_modules(agent, nothing_left):
     """What a whole passing run imports, in the keeper as in the session process, beside a bare start."""
     timed = [os.path.join(os.path.dirname(agent), "python"), "-X", "importtime"]

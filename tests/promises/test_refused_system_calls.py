@@ -2,6 +2,10 @@
 
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.source
+
 DRIVER = """
 import sys
 from agent import kernel
