@@ -125,7 +125,7 @@ def visit(one, way, ssh, tmp_path):  # noqa: F811
     with open("/proc/version", "rb") as file:
         assert (tmp_path / "version").read_bytes() == file.read()
     with ssh.shell(way) as shell:
-        assert shell.run("echo $((6 * 7))")[1].strip() == "42"
+        assert "42" in shell.run("echo $((6 * 7))")[1]
         shell.terminal.sendline(f"agent resume --fail {RESUMED}")
         shell.wait()
     assert one.wait() == RESUMED
