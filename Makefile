@@ -20,7 +20,7 @@ $(READY): pyproject.toml requirements.lock packaging/debian.sh
 	@touch $@
 
 $(GITLAB_READY): $(GITLAB)/package-lock.json packaging/debian.sh
-	packaging/debian.sh node=nodejs npm=npm git=git
+	packaging/debian.sh gitlab
 	npm ci --prefix $(GITLAB) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
@@ -28,6 +28,8 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 	@$(BIN)/python examples/demo.py
 
 test: $(READY) $(GITLAB_READY)  ## every test
+	@packaging/debian.sh containers
+	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(READY)  ## format, lint, types, shell scripts
@@ -41,6 +43,7 @@ format: $(READY)  ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
+	$(BIN)/python bench/wrapping.py
 	$(BIN)/python bench/run.py
 
 lock: $(READY)  ## renew requirements.lock from pyproject.toml

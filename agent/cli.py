@@ -9,21 +9,25 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent status [--json]
        agent resume [--pass | --fail [CODE]]
        agent inspect
-       agent connect
+       agent doctor [OPTIONS]
+       agent completion bash|zsh|fish
+       agent connect [SESSION]
        agent [-f FILE] -F
        agent --version | --help
 
-  run      run a build step; if it fails, keep it where it is and let its author in by ssh
-  status   show the session that this container is held for
-  resume   end the hold: with the step's own code, with 0, or with CODE (1)
-  inspect  open a prompt inside the failed interpreter itself
-  connect  join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
-  -F       what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
+  run         run a build step; if it fails, keep it where it is and let its author in by ssh
+  status      show the session that this container is held for
+  resume      end the hold: with the step's own code, with 0, or with CODE (1)
+  inspect     open a prompt inside the failed interpreter itself
+  doctor      look whether a session could open here
+  completion  print the completion of this command for a shell
+  connect     join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
+  -F          what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
 
 `agent run --help` lists the options.
 """
 
-COMMANDS = ("run", "status", "resume", "inspect", "connect", "help")
+COMMANDS = ("run", "status", "resume", "inspect", "doctor", "connect", "completion", "help")
 
 USAGE_EXIT = 2
 
@@ -46,11 +50,19 @@ def forget_foreign_modules() -> None:
     Where our own package lies in one of them, it stays, but behind the standard library.
     """
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    foreign = {os.path.abspath(entry) for entry in (*entries, os.path.dirname(sys.argv[0]))}
+    foreign = {_absolute(entry) for entry in (*entries, os.path.dirname(sys.argv[0]))}
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) not in foreign]
+    sys.path[:] = [entry for entry in sys.path if _absolute(entry) not in foreign]
     if home in foreign:
         sys.path.append(home)
+
+
+def _absolute(entry: str) -> str:
+    """Return an absolute path; where the working directory was removed, a relative one leads nowhere."""
+    try:
+        return os.path.abspath(entry)
+    except OSError:
+        return entry
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -71,12 +83,20 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.session.client import main as ask  # noqa: PLC0415
 
             return ask(command, rest)
+        case ["doctor", *rest]:
+            from agent.doctor import main as examine  # noqa: PLC0415
+
+            return examine(rest)
+        case ["completion", *rest]:
+            from agent.completion import main as complete  # noqa: PLC0415
+
+            return _print(complete(rest, COMMANDS))
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
         case ["--version" | "-V"]:
-            from importlib.metadata import version  # noqa: PLC0415
+            from tunnel.version import VERSION  # noqa: PLC0415
 
-            return _print(f"holdfast agent {version('holdfast')}\n")
+            return _print(f"holdfast agent {VERSION}\n")
         case [word, *_] if word.startswith("-") and not word.startswith("--"):
             from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
 

@@ -172,10 +172,8 @@ def make(
 ) -> Config:
     """Freeze the fields, which are used up; the step's environment is what arrived, without our secrets."""
     fields.pop("token_file")
-    fields.setdefault("token", None)
-    fields.setdefault("drop_in", False)
     return Config(
-        **fields,
+        **({"drop_in": False, "token": None} | fields),
         text=text,
         command=command,
         environment={name: value for name, value in environment.items() if name not in SECRETS},
@@ -192,6 +190,10 @@ def _check_command(line: Line, fields: "dict[str, Any]") -> None:
     if fields["errexit"] and shell in (None, "python"):
         what = "python, which stops at its first error anyway" if shell else "a command without --shell"
         raise UsageError(f"--errexit has no meaning for {what}: leave it out")
+    if fields["errexit"] and shell == "pwsh" and line.text is None and line.command[0] == STDIN:
+        raise UsageError(
+            "--errexit does not stop pwsh at an error on its standard input: give -c TEXT or a FILE"
+        )
 
 
 def _when(when: str, environment: dict[str, str]) -> tuple[str, bool]:

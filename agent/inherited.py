@@ -14,10 +14,18 @@ def write_state(descriptor: int) -> int:
     fields = [
         b"state=",
         b"umask=%04o" % mask,
-        b"cwd=" + os.getcwdb(),
+        b"cwd=" + _directory(),
         *(b"env:" + each for each in variables),
     ]
     view = memoryview(b"".join(field + b"\0" for field in fields) + b"\0")
     while view:
         view = view[os.write(descriptor, view) :]
     return 0
+
+
+def _directory() -> bytes:
+    """Return the working directory; one that was removed has a name that leads nowhere."""
+    try:
+        return os.getcwdb()
+    except OSError:
+        return os.readlink(b"/proc/self/cwd")

@@ -7,12 +7,23 @@ _DEAD = ("Z", "X")
 
 
 class Process:
-    """One line of /proc/PID/stat: state letter, ids, and the start in clock ticks since boot."""
+    """One line of /proc/PID/stat: state letter, ids, the start in clock ticks since boot, the program's name."""
 
-    __slots__ = ("group", "parent", "pid", "session", "start", "state")
+    __slots__ = ("group", "name", "parent", "pid", "session", "start", "state")
 
-    def __init__(self, pid: int, state: str, *, parent: int, group: int, session: int, start: int) -> None:
+    def __init__(
+        self,
+        pid: int,
+        state: str,
+        *,
+        parent: int,
+        group: int,
+        session: int,
+        start: int,
+        name: bytes = b"",
+    ) -> None:
         self.pid = pid
+        self.name = name
         self.state = state
         self.parent = parent
         self.group = group
@@ -36,9 +47,18 @@ class Process:
 
 def parse(pid: int, line: bytes) -> Process:
     """Parse a line of /proc/PID/stat (proc(5), fields 3 to 6 and 22)."""
-    fields = line.rpartition(_BEFORE_NAME_END)[2].split()
+    head, _, rest = line.rpartition(_BEFORE_NAME_END)
+    fields = rest.split()
     parent, group, session, start = (int(fields[index]) for index in (1, 2, 3, 19))
-    return Process(pid, fields[0].decode(), parent=parent, group=group, session=session, start=start)
+    return Process(
+        pid,
+        fields[0].decode(),
+        parent=parent,
+        group=group,
+        session=session,
+        start=start,
+        name=head.partition(b"(")[2],
+    )
 
 
 def read(pid: int) -> Process | None:

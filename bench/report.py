@@ -17,7 +17,7 @@ def figures_table(samples: Samples, peers: Sequence[str]) -> str:
             rows.append(
                 [f"{row.label}, {row.unit}", *(_cell(row, values[peer], values.get(SSHD)) for peer in peers)]
             )
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _cell(row: Row, value: float | None, base: float | None) -> str:
@@ -37,10 +37,11 @@ def verdicts_table(verdicts: Iterable[Verdict]) -> str:
         rows.append(
             [row.label, target.peer, wanted, f"{verdict.reached:.2f}", "ok" if verdict.met else "MISSED"]
         )
-    return _markdown(rows)
+    return markdown(rows)
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows as a table, the first of them its head."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rule = ["-" * width for width in widths]
     return "\n".join(

@@ -19,6 +19,7 @@ class Relay:
     """A running relay: where its two fronts listen, and who may use it."""
 
     program: Program
+    host: str
     http_port: int
     ssh_port: int
     account: str
@@ -28,7 +29,7 @@ class Relay:
     @property
     def url(self) -> str:
         """What the agent's `--relay` takes."""
-        return f"ws://127.0.0.1:{self.http_port}"
+        return f"ws://{self.host}:{self.http_port}"
 
     def agent_options(self) -> list[str]:
         """Give what `agent run` needs to come through this relay."""
@@ -36,8 +37,8 @@ class Relay:
 
 
 @contextlib.contextmanager
-def relay() -> Iterator[Relay]:
-    """Serve a fresh relay; its state is in a temporary directory. Both are gone at the end of the block."""
+def relay(host: str = "127.0.0.1") -> Iterator[Relay]:
+    """Serve a fresh relay on an address of ours; its state is in a temporary directory. Both are gone at the end."""
     with tempfile.TemporaryDirectory(prefix="holdfast-relay-") as state:
         environment = os.environ | {"XDG_STATE_HOME": state}
         command = installed("relay")
@@ -56,11 +57,12 @@ def relay() -> Iterator[Relay]:
         with open(os.open(agent_token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(new_user(BUILD_USER, "agent") + "\n")
 
-        listen = ("--http", "127.0.0.1:0", "--ssh", "127.0.0.1:0")
+        listen = ("--http", f"{host}:0", "--ssh", f"{host}:0")
         with running([command, "serve", *listen], env=environment) as program:
             yield Relay(
                 program=program,
-                http_port=int(program.wait_for(r"ws://127\.0\.0\.1:(\d+)")[1]),
+                host=host,
+                http_port=int(program.wait_for(r"ws://[\d.]+:(\d+)")[1]),
                 ssh_port=int(program.wait_for(r"ssh -p (\d+) ")[1]),
                 account=ACCOUNT,
                 user_token=user_token,

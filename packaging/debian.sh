@@ -1,29 +1,54 @@
 #!/bin/sh
-# Install what the tests and the demo need from Debian, where it is missing and we may.
-#
-#   debian.sh [COMMAND=PACKAGE...]      what one target needs in addition
+# Install what we need from Debian, where it is missing and we may: for all targets, with the argument "gitlab" for the
+# test in which a CI runs jobs of GitLab's, with "containers" for the tests in real containers. Those can do without.
 set -eu
 
 missing=
 need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
-need ssh openssh-client
-need sftp openssh-client
-need ssh-keygen openssh-client
-need /usr/sbin/sshd openssh-server
-need shellcheck shellcheck
-need dash dash
-need busybox busybox
-need rsync rsync
-need python3 python3
-python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
-for more; do need "${more%%=*}" "${more#*=}"; done
+case "${1:-}" in
+'')
+    need ssh openssh-client
+    need sftp openssh-client
+    need ssh-keygen openssh-client
+    need /usr/sbin/sshd openssh-server
+    need shellcheck shellcheck
+    need dash dash
+    need busybox busybox-static
+    need rsync rsync
+    need python3 python3
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    ;;
+gitlab)
+    need git git
+    need node nodejs
+    need npm npm
+    ;;
+containers)
+    need /usr/sbin/dockerd docker.io
+    need docker docker.io # a client alone may come from elsewhere, and does
+    need /usr/sbin/iptables iptables
+    need podman podman
+    need catatonit catatonit
+    need /usr/sbin/runc runc
+    need /usr/sbin/debootstrap debootstrap
+    need ip iproute2
+    need patchelf patchelf
+    # The package `busybox`, which is not static, has the same command.
+    dpkg-query --status busybox-static >/dev/null 2>&1 || missing="$missing busybox-static"
+    ;;
+*)
+    echo "usage: $0 [gitlab | containers]" >&2
+    exit 2
+    ;;
+esac
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "holdfast: please install:$missing" >&2
-    exit 1
+    [ "${1:-}" = containers ] || exit 1
+    exit 0
 fi
 echo "holdfast: installing:$missing"
 export DEBIAN_FRONTEND=noninteractive

@@ -4,7 +4,6 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from importlib.metadata import version
 from typing import Self, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from relay.table import table
 from tunnel.errors import RemoteProtocolError
 from tunnel.fields import Fields, decode
 from tunnel.messages import SESSION_ID, SessionState
+from tunnel.version import VERSION
 
 ANSWER_SECONDS = 20.0
 """For each step of a request: four times what the relay waits for an agent."""
@@ -137,7 +137,7 @@ def _ask(target: Target, question: Question, parse: Callable[[object], T]) -> T:
     """Send a request and return what the answer is parsed to; raises RequestFailed, or UsageError for a CA file."""
     headers = {
         "Authorization": f"Bearer {target.token}",
-        "User-Agent": f"holdfast-relay/{version('holdfast')}",
+        "User-Agent": f"holdfast-relay/{VERSION}",
     }
     request = Request(target.url + question.target, method=question.method, headers=headers)  # noqa: S310
     try:

@@ -1,7 +1,9 @@
 """The drop-in for tmate: hold the container of a step that another's trap has seen fail."""
 
 import os
+import time
 
+from agent import proc
 from agent.config import SECRETS
 from agent.errors import KernelError, UsageError
 from agent.keeper import secrets, signals
@@ -10,6 +12,9 @@ from agent.output import say
 from agent.tmate import configure, is_foreground
 
 USAGE_EXIT = 2
+
+TIMEOUT = b"timeout"
+"""The program that today's traps put between the step's shell and us."""
 
 
 def main(arguments: list[str]) -> int:
@@ -34,4 +39,17 @@ def _hold(arguments: list[str]) -> None:
     config = configure(arguments, secrets.arrived(), say)
     secrets.wipe(SECRETS)
     if config.when != "never":
-        Keeper(config, arrived).hold_for_another()
+        Keeper(config, arrived).hold_for_another(age_of_step())
+
+
+def age_of_step() -> float:
+    """Return how many seconds ago the step's interpreter started: our parent, or behind `timeout` its own.
+
+    0 where that cannot be seen: then the runner's limit counts from now.
+    """
+    parent = proc.read(os.getppid())
+    if parent and parent.name == TIMEOUT:
+        parent = proc.read(parent.parent)
+    if parent is None:
+        return 0.0
+    return max(time.clock_gettime(time.CLOCK_BOOTTIME) - parent.start / os.sysconf("SC_CLK_TCK"), 0.0)

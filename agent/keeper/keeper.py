@@ -15,8 +15,8 @@ OPEN_SECONDS = 30.0
 STUCK_SECONDS = 30
 """How long after its deadline a session may go on: then its process is stuck, and must not hold the build."""
 
-_NOT_OURS = ("unknown", "-", "0")
-"""State, status and age of a step that somebody else has run (`link.py`)."""
+_NOT_OURS = ("unknown", "-")
+"""State and status of a step that somebody else has run (`link.py`)."""
 
 
 class Keeper:
@@ -27,6 +27,7 @@ class Keeper:
         descriptors.occupy_standard()
         self._config = config
         self._arrived = arrived
+        self._age = 0.0
         self._terminal = has_terminal()
         self._pipes = pipes.make()
         self._watch = Watch(arrived, self._pipes, terminal=self._terminal, drop_in=config.drop_in)
@@ -47,8 +48,9 @@ class Keeper:
         session = self._watch.session
         return verdict.choose(session.verdict if session else None, step.outcome)
 
-    def hold_for_another(self) -> None:
-        """Hold the container for a step that was not ours (drop-in mode)."""
+    def hold_for_another(self, age: float) -> None:
+        """Hold the container for a step that was not ours, and began so many seconds ago (drop-in mode)."""
+        self._age = age
         self._start_session_process()
         descriptors.keep_only(self._watch.descriptors)
         self._hold()
@@ -168,7 +170,7 @@ class Keeper:
 
     def _open(self) -> child.Child | None:
         """Tell the session process what became of the step, and so wake it; one that died asleep is forked anew."""
-        words = self._watch.step.words() if self._watch.step else _NOT_OURS
+        words = self._watch.step.words() if self._watch.step else (*_NOT_OURS, str(round(self._age * 1000)))
         if self._watch.session and self._watch.session.opened:
             self._watch.session.link.send("became", *words)
             return self._watch.session

@@ -58,6 +58,7 @@ class Pipes:
             if text is None:
                 return False
             os.dup2(text, self.numbers.text, inheritable=True)
+            os.close(text)
         os.dup2(self._answered, self.numbers.answers, inheritable=True)
         return True
 
@@ -117,4 +118,7 @@ def _filled(text: bytes) -> int | None:
         os.close(writer)
     except OSError:
         return None
-    return reader if fits else None
+    if not fits:
+        os.close(reader)
+        return None
+    return reader

@@ -15,6 +15,7 @@ from agent.link import Link
 from agent.session import guard
 from agent.session.announce import announcement
 from agent.session.asleep import StepState, parse_state
+from agent.session.children import gone
 from agent.session.doors import Doors
 from agent.session.errors import NotAllowed
 from agent.session.identity import new_session_id
@@ -31,7 +32,10 @@ from agent.session.workshop import Workshop
 from tunnel.messages import Abort, ControlMessage, Enable, SessionState
 
 LAST_WORDS_SECONDS = 0.2
-"""Between our asking for the end and the end: the command that wanted it sends its exit status first."""
+"""Between our asking for the end and the end: exit statuses are on their way, that of `agent resume` among them."""
+
+ASKER_SECONDS = 1.0
+"""Time for the command that asked for the end to end by itself; on a busy machine it takes a while."""
 
 FLUSH_SECONDS = 0.5
 """Time for a log that takes nothing to take our last lines."""
@@ -71,6 +75,7 @@ class Session:
         self._started = time.monotonic()
         self._timers = Timers(config, self._started - step.elapsed_ms / 1000)
         self._verdict = "-"
+        self._asker = 0
         self._end_detail = ""
         self._logged_in_at: dict[int, float] = {}
         self._program = os.path.abspath(sys.argv[0])
@@ -107,6 +112,7 @@ class Session:
                 for action in self._lifecycle.handle(event):
                     await self._do(action)
             if self._lifecycle.end is not End.ABORTED:
+                await gone(self._asker, ASKER_SECONDS)
                 await asyncio.sleep(LAST_WORDS_SECONDS)
             self._workshop.hang_up()
             self._host.close("the session is over")
@@ -114,6 +120,7 @@ class Session:
         finally:
             await self._doors.close()
         if self._interpreter:
+            self._interpreter.dismiss()
             await self._interpreter.wait_for_end(RELEASE_SECONDS)
             self._interpreter.close()
         loop.remove_reader(self._link.fileno())
@@ -336,15 +343,15 @@ class Session:
         return status(
             self._id,
             state=self._lifecycle.state.value,
-            step=self._step.status,
+            step="failed" if self._step.name == "unknown" else outcome(self._step.status),
             left=None if self._standby else self._left,
             interpreter=self._interpreter.standing if self._interpreter else "",
             host=self._host,
             workshop=self._workshop,
         )
 
-    def resume(self, verdict: int | None) -> None:
-        """End the session; NotAllowed where that, or another verdict, cannot be."""
+    def resume(self, verdict: int | None, asker: int) -> None:
+        """End the session, as the process `asker` wants; NotAllowed where that, or another verdict, cannot be."""
         if not self._lifecycle.is_open:
             raise NotAllowed(
                 "the session is ending already" if not self._standby else "no session is open yet"
@@ -359,6 +366,7 @@ class Session:
                 "the step still runs, and ends with its own exit code: `agent resume` alone ends the session"
             )
         self._verdict = "-" if verdict is None else str(verdict)
+        self._asker = asker
         self._events.put_nowait(Event.RESUMED)
 
     @property

@@ -44,6 +44,27 @@ def when_ended(pid: int, callback: Callable[[int], None]) -> None:
     loop.add_reader(descriptor, ended)
 
 
+async def gone(pid: int, seconds: float) -> None:
+    """Wait for the end of a process that need not be our child, for so long at most; 0 is none."""
+    if not pid:
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:  # it has ended, or cannot be waited for
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await ended.wait()
+    except TimeoutError:
+        return
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
 def _poll(loop: asyncio.AbstractEventLoop, pid: int, callback: Callable[[int], None]) -> None:
     found, status = os.waitpid(pid, os.WNOHANG)
     if found:

@@ -43,8 +43,8 @@ class Desk(Protocol):
     def status(self) -> Answer:
         """What `agent status` shows."""
 
-    def resume(self, verdict: int | None) -> None:
-        """End the session, with another verdict than the step's own if one is given."""
+    def resume(self, verdict: int | None, asker: int) -> None:
+        """End the session, with another verdict than the step's own if one is given; `asker` is a pid."""
 
     @property
     def interpreter(self) -> Interpreter:
@@ -59,6 +59,7 @@ class Control(asyncio.Protocol):
         self._ssh_protocol = ssh_protocol
         self._request = b""
         self._transport: asyncio.Transport | None = None
+        self._pid = 0
         self._trusted = False
         self._patience: asyncio.TimerHandle | None = None
 
@@ -66,8 +67,8 @@ class Control(asyncio.Protocol):
         """See who comes; one line of a request is heard from everybody, or the refusal would be lost."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        pid, uid, _ = peer(transport.get_extra_info("socket"))
-        self._trusted = trusted(pid, uid)
+        self._pid, uid, _ = peer(transport.get_extra_info("socket"))
+        self._trusted = trusted(self._pid, uid)
         self._patience = asyncio.get_running_loop().call_later(REQUEST_SECONDS, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -113,7 +114,7 @@ class Control(asyncio.Protocol):
             case {"command": "status"}:
                 self._finish(self._desk.status())
             case {"command": "resume", "verdict": verdict} if verdict is None or verdict in range(256):
-                self._desk.resume(None if verdict is None else int(verdict))
+                self._desk.resume(None if verdict is None else int(verdict), self._pid)
                 self._finish({})
             case {"command": "connect"}:
                 self._become(self._ssh_protocol(), rest)

@@ -5,7 +5,6 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 import certifi
 from websockets.asyncio.client import connect
@@ -18,6 +17,7 @@ from agent.session.trouble import explain
 from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
 from tunnel.errors import RemoteProtocolError
 from tunnel.messages import Welcome
+from tunnel.version import VERSION
 from tunnel.websocket import WebSocket
 
 ATTEMPT_SECONDS = 20
@@ -138,7 +138,7 @@ class Dialler:
                 websocket = await connect(
                     endpoint,
                     additional_headers={"Authorization": f"Bearer {self._relay.token}"},
-                    user_agent_header=f"holdfast-agent/{version('holdfast')}",
+                    user_agent_header=f"holdfast-agent/{VERSION}",
                     proxy=choose_proxy(endpoint),
                     ssl=context,
                     open_timeout=None,

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from agent.output import say
@@ -18,11 +18,19 @@ class ThreadlessLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # typeshed wants TypeVarTuples for the same
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
-        """Run `func` in a thread, or here and now."""
+        """Run `func` in a thread of its own, or here and now.
+
+        asyncio would keep the thread for the next call: in a container without room it sat on the last process that a
+        login's shell could have been.
+        """
+        passing = executor or ThreadPoolExecutor(max_workers=1)
         try:
-            return super().run_in_executor(executor, func, *args)
+            return super().run_in_executor(passing, func, *args)
         except RuntimeError:  # "can't start new thread"
             return self._run_here(func, *args)
+        finally:
+            if executor is None:
+                passing.shutdown(wait=False)
 
     def _run_here(self, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         future = self.create_future()
@@ -31,13 +39,6 @@ class ThreadlessLoop(asyncio.SelectorEventLoop):
         except (OSError, ValueError, socket.gaierror) as error:
             future.set_exception(error)
         return future
-
-    async def shutdown_default_executor(self) -> None:
-        """End the threads; asyncio would start one to wait for them."""
-        try:
-            await super().shutdown_default_executor()
-        except RuntimeError:  # there are none, for none could be started
-            return
 
 
 class OncePerKind:

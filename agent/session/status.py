@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.session.processes import foreground
-from agent.session.section import duration, outcome
+from agent.session.section import duration
 from agent.session.server import Host
 from agent.session.workshop import Workshop
 
@@ -12,7 +12,7 @@ def status(
     session: str,
     *,
     state: str,
-    step: int | None,
+    step: str,
     left: float | None,
     interpreter: str,
     host: Host,
@@ -20,13 +20,13 @@ def status(
 ) -> dict[str, Any]:
     """Return it as JSON has it.
 
-    `step` is the step's status, `left` the seconds until the deadline, both None where there is none;
+    `step` is what became of the step, in words, `left` the seconds until the deadline, None where there is none;
     `interpreter` what the failed one does, empty where none waits.
     """
     return {
         "session": session,
         "state": state,
-        "step": outcome(step),
+        "step": step,
         "ends_in": "" if left is None else duration(left),
         "interpreter": interpreter,
         "logins": [

@@ -1,5 +1,7 @@
 """What the CI systems say about a build: their own variables as they set them."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -271,6 +273,13 @@ def test_a_debug_switch_is_on_for_three_words_and_off_for_all_others():
     off = ("", "0", "false", "no", "on", "2", " 1", "enabled", "truee", "\udcff")
     for name in ci.DEBUG_SWITCHES:
         assert [value for value in (*on, *off) if ci.debugging_asked({name: value})] == [*on], name
+
+
+def test_the_read_me_tells_every_switch():
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "README.md"), encoding="utf-8") as file:
+        rows = [line.split("|") for line in file if line.startswith("| ")]
+    told = [row[2].strip(" `") for row in rows if len(row) == 5]
+    assert [name for name in told if name in ci.DEBUG_SWITCHES] == [*ci.DEBUG_SWITCHES]
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,12 @@ def ends():
 
 
 @pytest.fixture
+def marked(nothing_left):
+    """Return the pids of all that this test has started and is still there."""
+    return lambda: _marked(os.environ[MARK])
+
+
+@pytest.fixture
 def children():
     """The living children of a process, by pid."""
     return _children

@@ -28,3 +28,12 @@ def test_no_session_can_be_forked_anew(launch, as_user, session_process):
     run.type(b"\n")
     assert run.wait() == 5
     assert LINE in run.rest()
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_a_failed_shell_that_cannot_fork(launch, as_user, shell):
+    """Asked for its state it would try to, and lose its exit code: bash gives 254 after 15 s, dash 2."""
+    script = "prlimit --pid $$ --nproc=1; exit 7"
+    run = launch(*as_user, "run", "--timeout", "1s", "--shell", shell, "-c", script, cwd="/")
+    assert run.wait() == 7
+    assert "agent inspect" in run.rest()

@@ -19,6 +19,9 @@ FIELD_LIMIT = 700
 KEYBOARD_INTERRUPT = 130 if sys.version_info >= (3, 8) else 1
 """From 3.8 on an interpreter dies of SIGINT."""
 
+SIGNALS = range(1, 32)
+"""All but those of real time, of which the C library keeps some."""
+
 LONGEST = 2**63
 """Beyond what a C long holds the interpreter takes -1 for a code."""
 
@@ -49,7 +52,7 @@ class LastWords:
             del sys.excepthook
         else:
             sys.excepthook = self.true
-        if self.hook.is_script:
+        if self.hook.is_script or sys.version_info < (3, 8):
             flush()
         end = self._print(kind, value, traceback)
         if end is not None and os.getpid() == self.hook.process:
@@ -90,7 +93,7 @@ def strip(hook: "Hook", traceback: "TracebackType | None") -> "TracebackType | N
 
 def leave(hook: "Hook", end: "SystemExit", failure: "BaseException") -> None:
     """Exit as the interpreter does for `SystemExit`, after the hold."""
-    if hook.is_script:
+    if hook.is_script or sys.version_info < (3, 9):
         flush()
     try:
         word: object = end.code
@@ -101,20 +104,33 @@ def leave(hook: "Hook", end: "SystemExit", failure: "BaseException") -> None:
     elif isinstance(word, int):
         code = int(word) & 255 if -LONGEST <= word < LONGEST else 255
     else:
-        code = 1
-        write_error(word)
+        write_message(word)
         write_error("\n")
+        word = code = 1
     hold(hook, code, failure)
-    raise SystemExit(code)
+    raise SystemExit(word)
 
 
-def write_error(words: "object") -> None:
-    """Write to `sys.stderr`, or where that is no more."""
+def write_message(message: object) -> None:
+    """Write what a program gave `sys.exit`; where its standard error takes it not, it is lost."""
     try:
-        sys.stderr.write(str(words))
-    except Exception:
         if getattr(sys, "stderr", None) is None:
-            os.write(2, str(words).encode("utf-8", "backslashreplace"))
+            os.write(2, str(message).encode("utf-8", "backslashreplace"))
+        else:
+            sys.stderr.write(str(message))
+    except Exception:
+        return
+
+
+def write_error(words: str) -> None:
+    """Write words of the interpreter's own; it knows a second way."""
+    try:
+        sys.stderr.write(words)
+    except Exception:
+        try:
+            os.write(2, words.encode())
+        except OSError:
+            return
 
 
 def flush() -> None:
@@ -127,21 +143,33 @@ def flush() -> None:
 
 
 def hold(hook: "Hook", code: int, failure: "BaseException") -> None:
-    """Report, and wait for the release; only in the process that was started, and where its pipes are still there."""
+    """Report, and wait for the release; only in the process that was started, and where its pipes are still there.
+
+    Meanwhile signals are blocked, and dropped at the end: what a handler raises must not end the wait, or lose a line.
+    """
     if code == 0 or os.getpid() != hook.process:
         return
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415  (all of the interpreter's own that need be there)
+
+    hook.mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
     try:
         if hook.pipes != [identity(REPORT), identity(ANSWERS)]:
             return
         flush()
-        os.write(REPORT, record([f"code={code:03}".encode(), *describe(hook, failure)]))
+        report = record([f"code={code:03}".encode(), *describe(hook, failure)])
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, SIGNALS)
+        os.write(REPORT, report)
     except BaseException:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, hook.mask)
         return
     wait(failure, {"failure": failure, "hook": hook, "write": write})
+    while _signal.sigtimedwait(SIGNALS, 0):
+        pass
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, hook.mask)
 
 
 def wait(failure: "BaseException", names: "dict[str, object]") -> None:
-    """Evaluate what comes in, line by line, until the end: nothing else ends the wait, not even a signal."""
+    """Evaluate what comes in, line by line, until the end: nothing else ends the wait."""
     pending = b""
     while True:
         try:
@@ -154,7 +182,7 @@ def wait(failure: "BaseException", names: "dict[str, object]") -> None:
                 remember(failure)
         except OSError:
             return
-        except BaseException:
+        except BaseException:  # in a program with threads a signal may find a way
             continue
 
 

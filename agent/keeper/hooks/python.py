@@ -15,14 +15,16 @@ GRACE_SECONDS = 5.0
 _BOOT = """\
 try:
     _ = __import__("os").read(@TEXT@, 65536).split(b"\\0") + [{}]
-    exec(_[0], _[2])
-    _ = _[2]["Hook"](_[1])
+    exec(_[0], _[3])
+    _ = _[3]["Hook"](_[1], _[2])
 except Exception:
     _ = __import__("sys")
     __import__("os").execv(_.executable, [_.executable] + _.argv[1:])
 with _:
     exec(_.program())
 """
+
+_PARTS = ("hook_python.py", "hook_python_script.py", "hook_python_failed.py")
 
 _HEAD = 16
 """Bytes of a compiled file's header."""
@@ -40,13 +42,12 @@ def arm(config: Config, numbers: Numbers) -> Launch:
     """Start it with the hook; plain where the interpreter does more than to run a text."""
     if config.environment.get("PYTHONINSPECT") or (config.text is None and not _is_text(config.command[0])):
         return plain(config)
-    start, failed = (read_hook(name, numbers) for name in ("hook_python.py", "hook_python_failed.py"))
     boot = _BOOT.replace("@TEXT@", str(numbers.text))
     return Launch(
         (_interpreter(config), "-c", boot, *_words(config)),
         config.environment,
         armed=True,
-        hook=f"{start}\0{failed}".encode(),
+        hook="\0".join(read_hook(name, numbers) for name in _PARTS).encode(),
         grace=GRACE_SECONDS,
     )
 
@@ -62,8 +63,8 @@ def _words(config: Config) -> tuple[str, ...]:
 
 def _is_text(name: str) -> bool:
     """Tell whether the interpreter finds one text there: no archive, folder, compiled file, named pipe, terminal."""
-    if name == STDIN:
-        return not os.isatty(0)
+    if name.startswith("-"):  # others are the interpreter's own options
+        return name == STDIN and not os.isatty(0)
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):
             return False

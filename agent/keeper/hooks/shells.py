@@ -1,12 +1,15 @@
 """bash and sh: how they are started, plain and with their hook."""
 
 import os
+import stat
 
 from agent.keeper.hooks.launch import Launch, Numbers, read_hook
 from agent.options import STDIN
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.config import Config
 
 ARGUMENT_LIMIT = 128 * 1024
@@ -18,8 +21,8 @@ _WORDS = ("--noprofile", "--norc")
 _NOT_SET_OPTIONS = ("posix", "verbose", "privileged")
 """Those of `-o` that are like them."""
 
-_EXPANDED = '$`"\\'
-"""What bash would expand in the value of BASH_ENV: such a one is left alone, and the step runs without a hook."""
+_EXPANDED = ("`", '"', "\\", "$(", "${", "$[")
+"""What would be hard to expand as bash does in the value of BASH_ENV: then the step runs without a hook."""
 
 
 def plain(config: "Config") -> Launch:
@@ -37,22 +40,28 @@ def plain(config: "Config") -> Launch:
 def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     """Return how sh is started with its hook read in front of the text, on its first line.
 
-    A text that would be too long so, and one on standard input, are started plain.
+    Started plain are a text that would be too long so, one on standard input, and the file of a bash called as sh,
+    which in a sourced file gives other exit codes (127 after an error that ends it).
     """
     launch = plain(config)
-    hook = f". /proc/self/fd/{numbers.text}"
-    if config.text is not None:
-        text, arguments = f"{hook} $LINENO;{config.text}", config.command
-    elif config.command[0] != STDIN:
-        file, *rest = config.command
-        # `.` looks for a name without a slash in PATH, where sh itself takes the file of the working directory.
-        text, arguments = f'{hook} 1;. "$0"', (file if "/" in file else f"./{file}", *rest)
-    else:
+    if "SHELLOPTS" in config.environment:  # it might have bash, called as sh, show the hook's first line
         return launch
+    first, text = "$LINENO", config.text
+    if text is None:
+        file = config.command[0]
+        program = os.path.basename(os.path.realpath(_path(launch)))
+        if file == STDIN or program == "bash":
+            return launch
+        if program == "dash":  # which would name a sourced file twice in its messages
+            text = _content(file)
+        if text is None:
+            # `.` looks for a name without a slash in PATH, where sh itself takes the file of the working directory.
+            first, text = "1", '. "$0"' if "/" in file else '. "./$0"'
+    text = f". /proc/self/fd/{numbers.text} {first};{text}"
     if len(os.fsencode(text)) >= ARGUMENT_LIMIT:
         return launch
     start = launch.argv[:2] if config.errexit else launch.argv[:1]
-    words = (*start, "-c", text, *arguments)
+    words = (*start, "-c", text, *config.command)
     return Launch(words, config.environment, armed=True, hook=read_hook("hook_sh.sh", numbers).encode())
 
 
@@ -64,9 +73,14 @@ def arm_bash(config: "Config", numbers: Numbers) -> Launch:
 def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
     """Return a command line that is bash's, with its hook in BASH_ENV: nothing in the line itself changes."""
     own = launch.environment.get("BASH_ENV")
-    if not reads_bash_env(launch.argv) or (own and any(sign in own for sign in _EXPANDED)):
+    if not reads_bash_env(launch.argv, launch.environment) or (
+        own and any(sign in own for sign in _EXPANDED)
+    ):
         return launch
-    hook = read_hook("hook_bash.sh", numbers).replace("@BASH_ENV@", _restored(own))
+    if reads_input(launch.argv) and os.isatty(0) and os.isatty(2):  # it is interactive
+        return launch
+    hook = read_hook("hook_bash.sh", numbers)
+    hook = hook.replace("@RESTORE@", _restored(own)).replace("@BASH_ENV@", _sourced(own))
     environment = {**launch.environment, "BASH_ENV": f"/proc/self/fd/{numbers.text}"}
     return Launch(launch.argv, environment, armed=True, hook=os.fsencode(hook))
 
@@ -76,15 +90,17 @@ def is_bash(name: str) -> bool:
     return os.path.basename(name) == "bash"
 
 
-def reads_bash_env(argv: tuple[str, ...]) -> bool:
+def reads_bash_env(argv: tuple[str, ...], environment: "Mapping[str, str]") -> bool:
     """Tell whether this command line of bash reads BASH_ENV, and runs a script by options that a hook can bear."""
+    if "POSIXLY_CORRECT" in environment or "POSIX_PEDANTIC" in environment:
+        return False
+    if not set(environment.get("SHELLOPTS", "").split(":")).isdisjoint(_NOT_SET_OPTIONS):
+        return False
     words = iter(argv[1:])
     for word in words:
         if word in _WORDS:
             continue
-        if word[:1] not in ("-", "+") or word == STDIN:
-            return True
-        if word == "--":
+        if word[:1] not in ("-", "+") or word in (STDIN, "--"):
             return True
         flags = word[1:]
         if flags.endswith("o") and set(flags[:-1]) <= set(_FLAGS):
@@ -97,9 +113,54 @@ def reads_bash_env(argv: tuple[str, ...]) -> bool:
     return True
 
 
+def reads_input(argv: tuple[str, ...]) -> bool:
+    """Tell whether a command line of bash that reads BASH_ENV has its script on standard input."""
+    words = iter(argv[1:])
+    for word in words:
+        if word in (STDIN, "--"):
+            return next(words, None) is None
+        if word[:1] not in ("-", "+"):
+            return False
+        if word in _WORDS:
+            continue
+        if "c" in word:
+            return False
+        if "s" in word:
+            return True
+        if word.endswith("o"):
+            next(words, None)
+    return True
+
+
+def _path(launch: Launch) -> str:
+    """Return the path of a shell that is named without one; empty where there is none."""
+    folders = launch.environment.get("PATH", os.defpath).split(":")
+    paths = (os.path.join(folder, launch.argv[0]) for folder in folders)
+    return next((path for path in paths if os.access(path, os.X_OK)), "")
+
+
+def _content(name: str) -> str | None:
+    """Return the text of a script's file; None where it cannot be an argument, or not be read twice (a pipe)."""
+    try:
+        if name == STDIN or not stat.S_ISREG(os.stat(name).st_mode):
+            return None
+        with open(name, "rb") as file:
+            content = file.read(ARGUMENT_LIMIT)
+    except OSError:  # the shell's own words tell it
+        return None
+    return None if b"\0" in content else os.fsdecode(content)
+
+
 def _restored(own: str | None) -> str:
-    """Return the lines that make BASH_ENV what it was, and do with it what bash would have done."""
+    """Return the line that makes BASH_ENV what it was."""
     if own is None:
-        return "unset BASH_ENV"
+        return "builtin unset BASH_ENV"
     quoted = own.replace("'", "'\\''")
-    return f'BASH_ENV=\'{quoted}\'; if [ -r "$BASH_ENV" ] && [ ! -d "$BASH_ENV" ]; then . "$BASH_ENV"; fi'
+    return f"BASH_ENV='{quoted}'"
+
+
+def _sourced(own: str | None) -> str:
+    """Return the line that does what bash would have done with a BASH_ENV of the step's own."""
+    if not own:
+        return ""
+    return f'if {{ [ -r "{own}" ] && [ ! -d "{own}" ]; }} 2>/dev/null; then . "{own}"; fi'

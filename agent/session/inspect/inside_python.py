@@ -25,8 +25,8 @@ def state(write: "Callable[[list[bytes]], None]") -> None:
     fields = [b"state=", b"umask=" + mask()]
     try:
         fields.append(b"cwd=" + os.getcwdb())
-    except OSError:  # it was removed
-        fields.append(b"cwd=/")
+    except OSError:  # it was removed: a name that leads nowhere
+        fields.append(b"cwd=" + os.readlink(b"/proc/self/cwd"))
     write(fields + [b"env:" + name + b"=" + value for name, value in os.environb.items()])
 
 
@@ -98,10 +98,13 @@ def talk(hook: "Hook", failure: "BaseException", path: str) -> None:
         writer = open(descriptor, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
         for name, ours in zip(STREAMS, (reader, writer, writer)):
             setattr(sys, name, Stream(ours, getattr(sys, name, None)))
+        blocked = signal.pthread_sigmask(signal.SIG_SETMASK, hook.mask)
         try:
             debug(hook, failure, reader, writer)
         except Exception as error:
             print("agent: no debugger:", repr(error), file=writer)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     finally:
         os.close(descriptor)
 
@@ -121,6 +124,8 @@ def debug(hook: "Hook", failure: "BaseException", reader: "TextIO", writer: "Tex
 
 def left(debugger: "Any", hook: "Hook", failure: "BaseException") -> bool:
     """Let the debugger talk; tells whether it was left: `run` and its like raise something instead."""
+    from bdb import BdbQuit
+
     debugger.reset()
     traceback = innermost = failure.__traceback__
     while innermost and innermost.tb_next:
@@ -133,7 +138,7 @@ def left(debugger: "Any", hook: "Hook", failure: "BaseException") -> bool:
             debugger.interaction(None, module_frame(hook))
         else:
             debugger.interaction(None, failure if sys.version_info >= (3, 13) else traceback)
-    except OSError:  # the terminal is gone
+    except (BdbQuit, OSError):  # OSError: the terminal is gone
         return True
     except BaseException as error:
         print("***", repr(error), file=debugger.stdout)

@@ -32,7 +32,8 @@ class Clerk:
     def status(self) -> dict[str, Any]:
         return {"heard": "status"}
 
-    def resume(self, verdict: int | None) -> None:
+    def resume(self, verdict: int | None, asker: int) -> None:
+        assert asker == os.getpid()
         if verdict == 9:
             raise NotAllowed("not with 9")
 

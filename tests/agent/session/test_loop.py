@@ -22,6 +22,21 @@ def test_names_are_resolved_without_a_thread(monkeypatch: pytest.MonkeyPatch) ->
         assert runner.run(resolve())
 
 
+def test_no_thread_stays_when_its_work_is_done() -> None:
+    """Each takes the place of a process, of which a container may have no other left."""
+
+    async def resolve() -> list[threading.Thread]:
+        before = set(threading.enumerate())
+        await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+        stayed = [thread for thread in threading.enumerate() if thread not in before]
+        for thread in stayed:
+            thread.join(5)
+        return [thread for thread in stayed if thread.is_alive()]
+
+    with asyncio.Runner(loop_factory=ThreadlessLoop) as runner:
+        assert not runner.run(resolve())
+
+
 def test_what_fails_without_a_thread_fails_as_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", no_thread)
 
