@@ -98,6 +98,7 @@ class Session:
             say=self._say_if_open,
             hear_relay=self._hear_relay,
         )
+        guard.watch_users(self._id)
         self._link.send("named", self._id)
         loop.add_reader(self._link.fileno(), self._hear_keeper)  # what it says may concern the doors
         try:
