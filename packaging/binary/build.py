@@ -27,17 +27,8 @@ STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 FROZEN = ("encodings", "encodings.aliases", "encodings.utf_8")
 """What the interpreter imports before it has an archive to import from."""
 
-TEXTS = {
-    "agent/keeper/hooks": (
-        "hook_bash.sh",
-        "hook_sh.sh",
-        "hook_python.py",
-        "hook_python_script.py",
-        "hook_python_failed.py",
-    ),
-    "agent/session/inspect": ("inside_python.py",),
-}
-"""Files that the agent reads from beside its modules."""
+TEXTS = {"agent/keeper/hooks": "hook_", "agent/session/inspect": "inside_"}
+"""Where files lie that the agent reads from beside its modules, and how their names begin."""
 
 MUSL = "/usr/lib/x86_64-linux-musl/libc.a"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
@@ -110,8 +101,9 @@ def data_files(collected: dict[str, str]) -> dict[str, bytes]:
     """Return the files that are read at run time."""
     paths = {
         f"{folder}/{name}": os.path.join(REPOSITORY, folder, name)
-        for folder, names in TEXTS.items()
-        for name in names
+        for folder, beginning in TEXTS.items()
+        for name in os.listdir(os.path.join(REPOSITORY, folder))
+        if name.startswith(beginning)
     }
     paths["certifi/cacert.pem"] = collected["certifi/cacert.pem"]
     return {name: read(path) for name, path in paths.items()}
@@ -190,6 +182,7 @@ def build_launcher(work: str, output: str) -> None:
             check=True,
         )
     sources = [os.path.join(LAUNCHER, f"{name}.c") for name in LAUNCHER_SOURCES]
+    unfinished = os.path.join(work, "agent")
     subprocess.run(
         [
             *("musl-gcc", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=.", "-I", LAUNCHER),
@@ -199,10 +192,11 @@ def build_launcher(work: str, output: str) -> None:
                 os.path.join(LAUNCHER, "payload.S"),
                 f"-Wa,-I{work}",
             ),
-            *(decoder, "-Wl,--gc-sections", "-Wl,--build-id=none", "-s", "-o", output),
+            *(decoder, "-Wl,--gc-sections", "-Wl,--build-id=none", "-s", "-o", unfinished),
         ],
         check=True,
     )
+    os.replace(unfinished, output)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ inner
 """
 SHELLS = {"bash": "bash", "dash": "sh", "busybox": "sh", "bash as sh": "sh"}
 
+WAITING = "sh -c 'echo begun; exec sleep 60'"
+"""The child says it: dash, interrupted between two commands, begins the second before it runs its trap."""
+
 INTERRUPT_SECONDS = 1.0
 
 
@@ -99,7 +102,7 @@ def test_inside_a_failed_shell(agent, ssh, inspect, shell):
     assert "holdfast" not in say(terminal, "set -x; : ; set +x")
 
     # ^C at a command, and at the prompt.
-    terminal.sendline("echo begun; sleep 60; echo not reached")
+    terminal.sendline(f"{WAITING}; echo not reached")
     terminal.expect("begun\r\n")
     started = time.monotonic()
     terminal.sendintr()
@@ -170,11 +173,11 @@ ENDS = {
     ("end", "name", "typed"),
     [
         ("resume", "dash", ""),
-        ("resume", "bash", "echo begun; sleep 60"),
-        ("pass", "busybox", "echo begun; sleep 60"),
-        ("fail", "bash as sh", "echo begun; sleep 60"),
+        ("resume", "bash", WAITING),
+        ("pass", "busybox", WAITING),
+        ("fail", "bash as sh", WAITING),
         ("abort", "bash", "sh -c 'trap \"\" INT; echo begun; exec sleep 60'"),
-        ("timeout", "dash", "echo begun; sleep 60"),
+        ("timeout", "dash", WAITING),
     ],
 )
 def test_the_hold_ends_with_somebody_inside(agent, ssh, inspect, end, name, typed, tmp_path):
@@ -245,7 +248,7 @@ def test_a_step_on_a_terminal(agent, ssh, inspect):
         port, user = step.match.groups()
         way = Way(user, "127.0.0.1", int(port))
         terminal = inspect(way)
-        terminal.sendline("echo begun; sleep 60; echo not reached")
+        terminal.sendline(f"{WAITING}; echo not reached")
         terminal.expect("begun\r\n")
         started = time.monotonic()
         terminal.sendintr()

@@ -18,6 +18,7 @@ def pss_kib(pid):
         return int(re.search(r"^Pss:\s+(\d+) kB", file.read(), re.MULTILINE)[1])
 
 
+@pytest.mark.rule(5)
 def test_memory(launch, session_process, record_property):
     run = launch("--", "sh", "-c", "echo ready; read -r _; exit 0")
     run.until("ready")
@@ -37,7 +38,11 @@ def imported(words):
     }
 
 
+<<<<<<< HEAD
 @pytest.mark.source
+=======
+@pytest.mark.rule(5)
+>>>>>>> main
 def test_modules(agent, nothing_left):
     """What a whole passing run imports, in the keeper as in the session process, beside a bare start."""
     timed = [os.path.join(os.path.dirname(agent), "python"), "-X", "importtime"]

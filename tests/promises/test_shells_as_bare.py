@@ -1,7 +1,7 @@
 """bash, dash, busybox ash, and bash called as sh: what a script prints and how it ends is as without the agent.
 
-Every row is run bare and wrapped. Where the two differ, `DIFFERENCES` says how, and why; the README lists them. Most of this
-file is its tables.
+Every row is run bare and wrapped. Where the two differ, `DIFFERENCES` says how, and why; the README lists them.
+Most of this file is its tables.
 """
 
 import os

@@ -8,6 +8,7 @@ import pytest
 LINE = "holdfast: no session: out of processes or memory; the step's own result stands"
 
 
+@pytest.mark.rule(3)
 @pytest.mark.parametrize("processes", [1, 2])
 def test_the_agent_becomes_the_step(launch, as_user, processes):
     """With room for one process there is no session process, with room for two no other for the step."""
@@ -17,6 +18,7 @@ def test_the_agent_becomes_the_step(launch, as_user, processes):
     assert run.rest() == f"{run.pid}\n"
 
 
+@pytest.mark.rule(3)
 def test_no_session_can_be_forked_anew(launch, as_user, session_process):
     """A session process that died asleep, and no room for another at the failure."""
     script = "prlimit --pid $PPID --nproc=1; echo ready; read -r _; exit 5"

@@ -197,7 +197,8 @@ class Interpreter:
         """Interrupt what runs in the prompt, where it is not the PTY's own session: a step with a terminal."""
         with contextlib.suppress(psutil.Error):
             step = psutil.Process(self.pid)
-            for process in (*step.children(recursive=True), step):
+            # The step first: a shell that is back at its prompt would take it for a second ^C.
+            for process in (step, *step.children(recursive=True)):
                 process.send_signal(signal.SIGINT)
 
     # What it says
