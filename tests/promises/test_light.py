@@ -38,11 +38,8 @@ def imported(words):
     }
 
 
-<<<<<<< HEAD
 @pytest.mark.source
-=======
 @pytest.mark.rule(5)
->>>>>>> main
 def test_modules(agent, nothing_left):
     """What a whole passing run imports, in the keeper as in the session process, beside a bare start."""
     timed = [os.path.join(os.path.dirname(agent), "python"), "-X", "importtime"]
