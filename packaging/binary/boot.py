@@ -176,6 +176,8 @@ def run() -> int:
     """Run the agent; returns its exit code. Nothing comes from anywhere but from here."""
     sys.meta_path[2:] = [Finder]
     sys.path_hooks.clear()
+    # The container's OpenSSL is of another version, and what configures it may break ours. Not in `os.environ`.
+    posix.putenv("OPENSSL_CONF", "")
     from agent.cli import main
 
     return main()
