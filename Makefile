@@ -65,8 +65,10 @@ test: $(READY) $(GITLAB_READY)  ## every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary
 
 test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the promises of the agent
+	@packaging/debian.sh containers
+	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary
-	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises
+	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises tests/containers
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .

@@ -5,6 +5,16 @@ import subprocess
 
 import pytest
 
+from tests.containers.conftest import (  # noqa: F401  (fixtures, and what skips where there are no containers)
+    container,
+    engine,
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    relay,
+    shared,
+    ssh,
+)
+
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.join(REPOSITORY, "dist", "agent")
 WORK = os.path.join(REPOSITORY, "build", "binary")

@@ -11,7 +11,6 @@ import subprocess
 import pytest
 
 from tests.binary.conftest import BINARY
-from tests.containers.conftest import container, engine, relay, shared, ssh  # noqa: F401  (fixtures)
 from tests.containers.host import locked
 
 NOBODY = "12345"
@@ -82,7 +81,7 @@ CELLS = {
 
 
 @pytest.fixture(scope="session")
-def addon(shared):  # noqa: F811
+def addon(shared):
     """The directory to mount: the binary alone. Beside it one where it is installed."""
     return prepared(shared)[0]
 
@@ -100,7 +99,7 @@ def prepared(folder):
 
 
 @pytest.fixture
-def start(container, shared):  # noqa: F811
+def start(container, shared):
     """Start a cell's container."""
 
     def begin(cell, *options, env=None):
@@ -115,7 +114,7 @@ def start(container, shared):  # noqa: F811
     return begin
 
 
-def visit(one, way, ssh, tmp_path):  # noqa: F811
+def visit(one, way, ssh, tmp_path):
     """Do what a user does, and leave with another exit code."""
     listed = ssh.run(way, "ls /")
     assert listed.returncode == 0, listed.stderr
@@ -134,7 +133,7 @@ def visit(one, way, ssh, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_with_no_network(name, start, ssh, tmp_path):  # noqa: F811
+def test_with_no_network(name, start, ssh, tmp_path):
     """By the printed line, `docker exec … agent connect`."""
     one = start(CELLS[name])
     visit(one, one.way(), ssh, tmp_path)
@@ -143,7 +142,7 @@ def test_with_no_network(name, start, ssh, tmp_path):  # noqa: F811
 @pytest.mark.parametrize(
     "name", ["busybox alone", "bullseye", "no right at all", "nonsense in the environment"]
 )
-def test_through_a_relay(name, start, relay, ssh, tmp_path):  # noqa: F811
+def test_through_a_relay(name, start, relay, ssh, tmp_path):
     with open(relay.agent_token_file, encoding="ascii") as file:
         token = file.read().strip()
     env = {"HOLDFAST_RELAY": relay.url, "HOLDFAST_TOKEN": token}
@@ -152,7 +151,7 @@ def test_through_a_relay(name, start, relay, ssh, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("image", ["busybox", "bookworm"])
-def test_where_clone3_is_refused(image, start, ssh, tmp_path):  # noqa: F811
+def test_where_clone3_is_refused(image, start, ssh, tmp_path):
     profile = tmp_path / "seccomp.json"
     profile.write_text(json.dumps(NO_CLONE3))
     one = start(Cell(image, "--security-opt", f"seccomp={profile}"))
