@@ -172,11 +172,11 @@ def build_interpreter(work: str, tree: str) -> str:
 def build_launcher(work: str, output: str) -> None:
     """Compile the launcher with the payload inside, static."""
     decoder = os.path.join(work, "zstd", "zstd.o")
-    flags = ("-O2", "-static", "-ffunction-sections", "-fdata-sections", "-I", os.path.join(work, "zstd"))
-    if not os.path.exists(decoder):
+    flags = ("-static", "-ffunction-sections", "-fdata-sections", "-I", os.path.join(work, "zstd"))
+    if not os.path.exists(decoder) or os.path.getmtime(decoder) < os.path.getmtime(__file__):
         subprocess.run(
             [
-                *("musl-gcc", *flags, "-DZSTD_DISABLE_ASM", "-DZSTD_LEGACY_SUPPORT=0"),
+                *("musl-gcc", "-O3", *flags, "-DZSTD_DISABLE_ASM", "-DZSTD_LEGACY_SUPPORT=0"),
                 *("-c", os.path.join(work, "zstd", "zstd.c"), "-o", decoder),
             ],
             check=True,
@@ -185,7 +185,7 @@ def build_launcher(work: str, output: str) -> None:
     unfinished = os.path.join(work, "agent")
     subprocess.run(
         [
-            *("musl-gcc", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=.", "-I", LAUNCHER),
+            *("musl-gcc", "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=.", "-I", LAUNCHER),
             *(
                 *sources,
                 os.path.join(work, "contents.c"),
