@@ -8,7 +8,7 @@ from agent.config import SESSION
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 TERM_SECONDS = 5.0
 """Between TERM and KILL, for programs that clean up."""
@@ -20,14 +20,28 @@ NAP_SECONDS = 0.02
 _TERM, _KILL, _CONT = 15, 9, 18
 
 
-def end_all(nap: "Callable[[float], None]", spare: int = 0) -> None:
+def tell_all(spare: int) -> set[tuple[int, int]]:
+    """TERM to all our descendants, but for `spare` and what is below it; return who was told, for `end_all`.
+
+    While the session process says goodbye: when that has left, nobody else would do it for a keeper that is killed.
+    """
+    refused: set[int] = set()
+    told = set()
+    for process in _left(spare):
+        told.add((process.pid, process.start))
+        _send(process.pid, _TERM, refused)
+        _send(process.pid, _CONT, refused)
+    return told
+
+
+def end_all(nap: "Callable[[float], None]", spare: int = 0, told: "Iterable[tuple[int, int]]" = ()) -> None:
     """TERM, 5 s, KILL over all our descendants; orphans are ours too, as we are their sub-reaper.
 
-    `nap` waits up to so many seconds, and reaps. Each process has TERM once; a stopped one is woken for it.
-    The process `spare`, and what is below it, is let be.
+    `nap` waits up to so many seconds, and reaps. Each process has TERM once, unless it was `told` before; a stopped
+    one is woken for it. The process `spare`, and what is below it, is let be.
     """
     begun = time.monotonic()
-    told: set[tuple[int, int]] = set()
+    told = set(told)
     refused: set[int] = set()
     while left := [process for process in _left(spare) if process.pid not in refused]:
         elapsed = time.monotonic() - begun

@@ -201,6 +201,7 @@ class Keeper:
         self._watch.release()
         session = self._watch.session
         held = session is not None and session.opened
+        told = ending.tell_all(session.pid) if session and held and step.status is not None else set()
         if held:
             self._dismiss()
         grace = time.monotonic() + step.grace
@@ -208,7 +209,7 @@ class Keeper:
             self._watch.wait(grace - time.monotonic() if held else None)
         if held:
             step.overdue = step.status is None
-            ending.end_all(self._watch.wait)
+            ending.end_all(self._watch.wait, told=told)
         elif session and session.name:  # in standby: the relay may know it, and is to forget it
             self._dismiss()
         if session:
