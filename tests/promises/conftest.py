@@ -13,7 +13,9 @@ import uuid
 
 import pytest
 
-AGENT = os.path.join(os.path.dirname(sys.executable), "agent")
+OTHER_AGENT = os.environ.get("HOLDFAST_TEST_AGENT")
+"""A program to test instead of the agent from source: the static binary."""
+AGENT = OTHER_AGENT or os.path.join(os.path.dirname(sys.executable), "agent")
 MARK = "HOLDFAST_TEST_RUN"
 """In the environment of all that a test starts: so what it left behind is found."""
 USER = "12345"
@@ -161,12 +163,14 @@ def as_user(tmp_path):
     """The words that run the agent as an ordinary user, who may be unable to reach our interpreter."""
     if os.getuid() != 0:
         return [AGENT]
+    user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"]
+    if OTHER_AGENT:
+        return [*user, AGENT]
     repository = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     driver = (
         f"import sys; sys.path[:0] = {[packages, repository]}; from agent.cli import main; sys.exit(main())"
     )
-    user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--"]
     interpreter = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     words = [*user, interpreter, "-c", driver]
     if subprocess.run([*words, "--help"], cwd="/", capture_output=True, check=False).returncode != 0:
@@ -194,14 +198,12 @@ def children():
 
 @pytest.fixture
 def session_process():
-    """The pid of a keeper's session process: the one child that runs the keeper's own program."""
+    """The pid of a keeper's session process: the one child that runs the keeper's own program, or has woken."""
 
     def find(keeper):
-        (pid,) = (
-            pid
-            for pid in _children(keeper)
-            if _text(f"/proc/{pid}/cmdline") == _text(f"/proc/{keeper}/cmdline")
-        )
+        own = _text(f"/proc/{keeper}/cmdline")
+        lines = {pid: _text(f"/proc/{pid}/cmdline") for pid in _children(keeper)}
+        (pid,) = (pid for pid, line in lines.items() if line == own or "\0_session\0" in line)
         return pid
 
     return find
