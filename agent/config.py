@@ -150,9 +150,9 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
 
 
 def read_again(arguments: list[str], environment: dict[str, str], token: str | None) -> Config:
-    """Make the configuration that another process has made before: what it found in files is known, or is looked at no more.
+    """Make the configuration that another process has made before, with the token that it found.
 
-    Files may be gone by now, and a pipe has been read.
+    No other file is looked for: it may be gone by now, or was a pipe that has been read.
     """
     line = take_apart(arguments)
     fields = read_options(line.given, environment)

@@ -30,7 +30,7 @@ LINE = 100
 def main(folder: str) -> None:
     """Write both files."""
     assert {option.parse.__name__ for option in OPTIONS} <= set(KINDS)
-    assert guard.PARENT_DEATH == signal.SIGRTMIN + 1 == 35  # noqa: PLR2004  (signals.h)
+    assert guard.PARENT_DEATH == signal.SIGRTMIN + 1 == 35  # signals.h
     assert launch.Numbers.__slots__ == ("answers", "report", "text")  # pipes.h
     os.makedirs(folder, exist_ok=True)
     for name, text in (("tables.h", header()), ("tables.c", data())):
@@ -89,14 +89,24 @@ def data() -> str:
         ]
     rows += ["};", ""]
     for name, words in lists().items():
-        rows += [f"const char *const {name}[] = {{", *(f"    {quoted(word)}," for word in words), "    NULL,", "};", ""]
+        rows += [
+            f"const char *const {name}[] = {{",
+            *(f"    {quoted(word)}," for word in words),
+            "    NULL,",
+            "};",
+            "",
+        ]
     rows += ["const struct error_text ERROR_TEXTS[] = {"]
     rows += [f"    {{{name}, {quoted(os.strerror(number))}}}," for name, number in errors()]
     rows += ["    {0, NULL},", "};", ""]
     for name, text in texts().items():
         pieces = literal(text)
         rows += [f"static const char {name}_BYTES[] =", *(f"    {piece}" for piece in pieces[:-1])]
-        rows += [f"    {pieces[-1]};", f"const struct bytes {name} = {{{name}_BYTES, sizeof {name}_BYTES - 1}};", ""]
+        rows += [
+            f"    {pieces[-1]};",
+            f"const struct bytes {name} = {{{name}_BYTES, sizeof {name}_BYTES - 1}};",
+            "",
+        ]
     return "\n".join(rows)
 
 
