@@ -11,7 +11,7 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent inspect
        agent doctor [OPTIONS]
        agent completion bash|zsh|fish
-       agent connect
+       agent connect [SESSION]
        agent [-f FILE] -F
        agent --version | --help
 

@@ -15,6 +15,7 @@ case "${1:-}" in
     need /usr/sbin/sshd openssh-server
     need shellcheck shellcheck
     need dash dash
+    need busybox busybox-static
     need rsync rsync
     need python3 python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"

@@ -127,4 +127,5 @@ def _filled(text: bytes) -> int | None:
         return None
     if not fits:
         os.close(reader)
-    return reader if fits else None
+        return None
+    return reader

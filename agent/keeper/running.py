@@ -21,10 +21,22 @@ _SIGKILL, _SIGCONT = 9, 18
 class Step:
     """The step's process. `status` is None until `waitpid` has it, `reported` until the hook has said a code.
 
-    `released`: the interpreter that had reported may go on dying; `overdue`: it had its time for that.
+    `released`: the interpreter that had reported may go on dying; `overdue`: it had its time for that; `struck`: the
+    status by which it did not end by itself, for with a terminal what ends a hold may have hit it as well.
     """
 
-    __slots__ = ("_begun", "armed", "grace", "overdue", "pid", "released", "reported", "status", "terminal")
+    __slots__ = (
+        "_begun",
+        "armed",
+        "grace",
+        "overdue",
+        "pid",
+        "released",
+        "reported",
+        "status",
+        "struck",
+        "terminal",
+    )
 
     def __init__(
         self, pid: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
@@ -38,6 +50,7 @@ class Step:
         self.reported: int | None = None
         self.released = False
         self.overdue = False
+        self.struck: int | None = None
 
     def __repr__(self) -> str:
         return f"<Step {self.pid} status={self.status} reported={self.reported}>"
@@ -65,7 +78,9 @@ class Step:
     @property
     def outcome(self) -> int:
         """What it ended with: what it reported, unless it has ended by itself after its release, and in time."""
-        if self.reported is not None and (self.status is None or self.overdue or not self.released):
+        if self.reported is not None and (
+            self.status in (None, self.struck) or self.overdue or not self.released
+        ):
             return self.reported
         assert self.status is not None
         return self.status

@@ -134,6 +134,8 @@ class Watch:
             )
             if answer.aborts and not self.aborted:
                 self.aborted = signals.ABORTS[notice.number]
+                if step and self._terminal and self.holding:
+                    step.struck = -notice.number
             if answer.enables and not self.aborted:
                 self.asked_for_session = True
             if step:

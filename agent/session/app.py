@@ -98,6 +98,7 @@ class Session:
             say=self._say_if_open,
             hear_relay=self._hear_relay,
         )
+        guard.watch_users(self._id)
         self._link.send("named", self._id)
         loop.add_reader(self._link.fileno(), self._hear_keeper)  # what it says may concern the doors
         try:
@@ -119,6 +120,7 @@ class Session:
         finally:
             await self._doors.close()
         if self._interpreter:
+            self._interpreter.dismiss()
             await self._interpreter.wait_for_end(RELEASE_SECONDS)
             self._interpreter.close()
         loop.remove_reader(self._link.fileno())

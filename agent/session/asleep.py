@@ -85,7 +85,7 @@ def wake(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> No
     if step.name == "reported" and pipes:
         from agent.session.inspect.questions import ask_state  # noqa: PLC0415  (while it answers, we import)
 
-        ask_state(config, pipes, os.path.abspath(sys.argv[0]))
+        ask_state(config, pipes, os.path.abspath(sys.argv[0]), guard.step())
     from agent.session import app  # noqa: PLC0415  (asyncio and asyncssh: 20 MiB, for failed steps only)
 
     app.run(link, config, step, pipes)

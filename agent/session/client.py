@@ -49,10 +49,11 @@ Opens a prompt inside the failed interpreter itself: in a shell its unexported v
 pdb on the failed frame, in PowerShell the failed runspace. ^D leaves it; the step's exit code stays as it is.
 """,
     "connect": """\
-usage: agent connect
+usage: agent connect [SESSION]
 
 Joins standard input and output to the session's SSH server:
     ssh -o ProxyCommand="docker exec -i CONTAINER agent connect" SESSION
+    ssh -o ProxyCommand="docker exec -i CONTAINER agent connect %n" SESSION     where several are open
 """,
 }
 HELP_END = f"\nWhere several sessions are open, {SESSION}=ID in the environment says which.\n"
@@ -130,9 +131,9 @@ def _verdict(argv: list[str]) -> int | None:
 
 def _connect(argv: list[str]) -> int:
     """Join standard input and output to the session's SSH server, until either side ends."""
-    if argv:
-        raise UsageError(f"agent connect takes no argument, not {argv[0]!r}")
-    sock = _find()
+    if len(argv) > 1 or (argv and argv[0].startswith("-")):
+        raise UsageError(f"agent connect takes a session's id and no more, not {' '.join(argv)!r}")
+    sock = _find(*argv)
     _request(sock, {"command": "connect"})
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     _join(sock, b"")
@@ -242,9 +243,9 @@ def _request(sock: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
     raise ControlError("the session said what is no answer; is it of another version?")
 
 
-def _find() -> socket.socket:
+def _find(wanted: str | None = None) -> socket.socket:
     """Return a connection to the session that is meant; ControlError if there is none, or more than one."""
-    wanted = os.environ.get(SESSION)
+    wanted = wanted or os.environ.get(SESSION)
     names = _socket_names()
     if not names:
         raise ControlError("no session is open in this container")

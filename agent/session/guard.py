@@ -8,6 +8,7 @@ import select
 import time
 
 from agent import kernel, proc
+from agent.config import SESSION
 from agent.link import Link
 
 TYPE_CHECKING = False  # `signal` imports enum, and `typing` more: 5 ms in a process that may never wake
@@ -32,7 +33,7 @@ KILLED = 1
 class _Post:
     """What the guard knows: filled when it is set up, and as sessions come."""
 
-    __slots__ = ("inode", "link", "sessions", "since", "step")
+    __slots__ = ("inode", "link", "sessions", "since", "step", "variable")
 
     def __init__(self) -> None:
         self.link: Link | None = None
@@ -40,6 +41,7 @@ class _Post:
         self.sessions: set[int] = set()
         self.since = 0
         self.step = 0
+        self.variable = b""
 
 
 _post = _Post()
@@ -69,6 +71,11 @@ def watch_step(pid: int) -> None:
     watch(pid)
 
 
+def watch_users(session: str) -> None:
+    """Add all that has the session's id in its environment: users start daemons, which hold no pipe of ours."""
+    _post.variable = f"{SESSION}={session}".encode()
+
+
 def step() -> int:
     """Return the step's pid, 0 if there is none."""
     return _post.step
@@ -84,13 +91,20 @@ def keeper_died() -> "NoReturn":
         prey = related(os.getpid(), _post.sessions, processes, since=_post.since)
         _kill(prey - refused, refused)
         # The slow look only after the quick blow; both see one state, so nobody escapes between them.
-        marked = proc.holders(_post.inode, set(processes) - prey - {os.getpid()}) if _post.inode else set()
-        marked = {pid for pid in marked if processes[pid].alive}
+        marked = {pid for pid in _marked(set(processes) - prey - {os.getpid()}) if processes[pid].alive}
         _kill(marked - refused, refused)
         if not (prey | marked) - refused:
             break
         time.sleep(NAP_SECONDS)
     os._exit(KILLED)
+
+
+def _marked(pids: set[int]) -> set[int]:
+    """Return those of `pids` that the step has started, by the pipe which they hold, or a user, by the variable."""
+    found = proc.holders(_post.inode, pids) if _post.inode else set()
+    if _post.variable:
+        found |= {pid for pid in pids - found if proc.has_variable(pid, _post.variable)}
+    return found
 
 
 def related(me: int, sessions: set[int], processes: dict[int, proc.Process], *, since: int) -> set[int]:

@@ -10,6 +10,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from signal import SIGKILL
 from typing import Any
 
 from examples.loopback import Relay
@@ -123,6 +124,11 @@ class Container:
     def agent(self, *words: str, options: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
         """`docker exec … agent WORDS`."""
         return self.exec(AGENT, *words, options=options)
+
+    def resume(self, *words: str, options: Sequence[str] = ()) -> None:
+        """`agent resume WORDS`; on a busy machine the container's end may kill it before it can exit with 0."""
+        done = self.agent("resume", *words, options=options)
+        assert done.returncode in (0, 128 + SIGKILL), done
 
     def stop(self, seconds: int = 10) -> None:
         """`docker stop`: TERM to PID 1, and KILL after so many seconds."""

@@ -31,6 +31,8 @@ FIRST_USER_SECONDS = 30.0
 COMMAND_SECONDS = 60.0
 """For any docker command: an import of a root is the longest."""
 NEEDED = ("docker", "dockerd", "debootstrap", "busybox", "ip", "setpriv", "tar")
+MEMORY_WANTED = 8 << 30
+"""Bytes free, with which half a gigabyte of images is kept in memory: from disk, their removal may take 30 s."""
 _MNT_DETACH = 2
 
 
@@ -139,6 +141,9 @@ def main(name: str) -> None:
     os.setsid()
     with tempfile.TemporaryDirectory(prefix="holdfast-engine-", ignore_cleanup_errors=True) as directory:
         users: set[socket.socket] = set()
+        if os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") > MEMORY_WANTED:
+            mount = ["mount", "-t", "tmpfs", "-o", "mode=0711", "holdfast-engine", directory]
+            subprocess.run(mount, capture_output=True, check=False)  # where that is refused, disk will do
         try:
             with _engine(directory) as (daemon, address):
                 _serve(listener, users, f"ready\t{directory}\t{address}\n".encode(), daemon)
@@ -148,7 +153,7 @@ def main(name: str) -> None:
                 user.sendall(f"failed\t{' '.join(str(error).split())}\n".encode())
         finally:
             listener.close()
-            _unmount_below(directory)
+            _unmount(directory)
     # Only now do the last users see our end.
 
 
@@ -254,13 +259,13 @@ def _notices(directory: str) -> Iterator[tuple[socket.socket, Mapping[str, str]]
         yield notices, {"NOTIFY_SOCKET": path}
 
 
-def _unmount_below(directory: str) -> None:
-    """Take away what a killed engine left mounted: else the directory stays."""
+def _unmount(directory: str) -> None:
+    """Take away what is mounted there, and what a killed engine left below: else the directory stays."""
     libc = ctypes.CDLL(None)
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
         points = [line.split()[4] for line in table]
     for point in sorted(points, reverse=True):
-        if point.startswith(directory + "/"):
+        if point == directory or point.startswith(directory + "/"):
             libc.umount2(os.fsencode(point), _MNT_DETACH)
 
 

@@ -1,4 +1,9 @@
-"""Root file systems for images, built once without a registry and kept between runs."""
+"""Root file systems for images, built once without a registry and kept between runs.
+
+    python -m tests.containers.roots
+
+builds at once all that are missing, so that no test waits for one; where they cannot be built, the tests will say so.
+"""
 
 import contextlib
 import io
@@ -7,8 +12,9 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
-from tests.containers.host import Unavailable, locked
+from tests.containers.host import Unavailable, locked, require
 
 TAGS = {
     "bullseye": "debian:bullseye-slim",
@@ -90,3 +96,14 @@ def _pack_busybox(_name: str, path: str) -> None:
             entry = tarfile.TarInfo(f"bin/{applet}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(entry)
+
+
+def main() -> None:
+    with contextlib.suppress(Unavailable), ThreadPoolExecutor() as workers:
+        require("debootstrap", "busybox", "tar")
+        for _ in workers.map(archive, TAGS):
+            pass
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,7 @@ def test_a_step_killed_for_memory_is_held(container, ssh):
         way, "cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max"
     ).stdout == (b"%d\n" % (128 << 20))
     assert "SIGKILL" in one.agent("status").stdout
-    assert one.agent("resume").returncode == 0
+    one.resume()
     assert one.wait() == SIGKILLED
     assert one.state()["OOMKilled"]
 
@@ -28,5 +28,5 @@ def test_a_command_of_the_step_killed_for_memory(container):
     one = container("busybox", "--", "sh", "-c", script, options=["--memory", "128m"])
     one.wait_for("died of 137")
     one.line()
-    assert one.agent("resume", "--pass").returncode == 0
+    one.resume("--pass")
     assert one.wait() == 0

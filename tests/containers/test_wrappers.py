@@ -47,7 +47,7 @@ def test_a_step_in_a_container(engine, docker, ssh):
     assert "a b\n" in step.output
     assert "step 'rspec' failed with exit code 5" in step.output
     assert ssh.run(way, "pwd").stdout == b"/tmp\n"
-    assert ssh.run(way, "agent resume --fail 3").returncode == 0
+    ssh.run(way, "agent resume --fail 3")
     assert step.wait() == 3
 
 
@@ -74,9 +74,8 @@ MAKE = "#!/bin/sh\necho making $1 as $(id -u)\nexit 5\n"
 
 
 @pytest.fixture
-def podman(needs, monkeypatch, addon):
+def podman(monkeypatch, addon):
     """Podman with the manifest's two images."""
-    needs("podman", "catatonit", "runc", "debootstrap", "busybox")
     # pytest's own directories have longer names, and then Podman learns of a container's end 20 s late.
     with tempfile.TemporaryDirectory(prefix="holdfast-pod-") as directory:
         podman = Podman(directory)
@@ -107,7 +106,7 @@ def test_the_pod_that_users_get(podman, ssh):
             assert (
                 ssh.run(way, "id -u; touch /x 2>/dev/null || echo read-only").stdout == b"1000\nread-only\n"
             )
-            assert ssh.run(way, "agent resume").returncode == 0
+            ssh.run(way, "agent resume")
             assert step.wait() == 5
         finally:
             step.log_reader.stop()

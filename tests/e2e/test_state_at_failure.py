@@ -40,16 +40,13 @@ ABSENT = (b"REMOVED", b"unexported", b"HOLDFAST_TOKEN", b"_HOLDFAST_TOKEN")
 @pytest.fixture(params=["bash", "dash", "busybox", "bash as sh", "python"])
 def interpreter(request, tmp_path):
     """What `--shell` says, and the PATH under which that is this one."""
-    program = {"bash as sh": "bash"}.get(request.param, request.param)
-    if program in ("bash", "python"):
-        name = request.param if request.param != "bash as sh" else "sh"
-    else:
-        name = "sh"
     folder = tmp_path / "shell"
     folder.mkdir()
-    if name == "sh":
-        (folder / "sh").symlink_to(f"/usr/bin/{program}")
-    return name, f"{folder}:{os.environ['PATH']}"
+    if request.param in ("bash", "python"):
+        return request.param, os.environ["PATH"]
+    program = request.param.removesuffix(" as sh")
+    (folder / "sh").symlink_to(f"/usr/bin/{program}")
+    return "sh", f"{folder}:{os.environ['PATH']}"
 
 
 def variables(ssh, way):
@@ -72,14 +69,15 @@ def test_all_of_it(agent, ssh, interpreter, tmp_path):
     assert found[b"HOLDFAST_SESSION"].decode() == way.session
 
     assert ssh.run(way, "pwd; umask").stdout.decode().split("\n")[:2] == [there, "0027"]
-    with ssh.shell(way) as shell:
-        assert there in shell.run("pwd")[1]
-        assert "0027" in shell.run("umask")[1]
-        assert "<new>" in shell.run('echo "<$ADDED>"')[1]
-        shell.leave()
-    assert transfer(ssh, way, tmp_path) == ["by-scp", "by-sftp"]
-    assert sorted(os.listdir(there)) == ["by-scp", "by-sftp"]
-    assert os.stat(f"{there}/by-sftp").st_mode & 0o777 == 0o640
+    if name == "bash":  # the same for all, once it is known
+        with ssh.shell(way) as shell:
+            assert there in shell.run("pwd")[1]
+            assert "0027" in shell.run("umask")[1]
+            assert "<new>" in shell.run('echo "<$ADDED>"')[1]
+            shell.leave()
+        assert transfer(ssh, way, tmp_path) == ["by-scp", "by-sftp"]
+        assert sorted(os.listdir(there)) == ["by-scp", "by-sftp"]
+        assert os.stat(f"{there}/by-sftp").st_mode & 0o777 == 0o640
     ssh.run(way, "agent resume")
     assert one.wait() == 4
 
@@ -137,20 +135,18 @@ def test_a_directory_that_was_removed(agent, ssh, tmp_path, shell):
     ("words", "line"),
     [
         (["--shell", "bash", "-c", "set -e\n\nfalse ''"], "failed at line 3: false ''"),
-        (["--shell", "bash", "-c", "true\nf() {\n  no-such-command x\n}\nset -e\nf"], None),
+        (["--shell", "bash", "-c", "f() {\n  return 3\n}\nset -Ee\n\nf"], "failed at line 6: return 3"),
         (["--", "bash", "-ec", "true\nno-such-command x"], "failed at line 2: no-such-command x"),
-        (["--shell", "python", "-c", "import os\n\nraise ValueError('no')"], "failed at line 3: ValueError: no"),
+        (
+            ["--shell", "python", "-c", "import os\n\nraise ValueError('no')"],
+            "failed at line 3: ValueError: no",
+        ),
     ],
 )
-def test_the_section_says_where(agent, ssh, words, line):
+def test_the_section_says_where(agent, words, line):
     one = agent(words)
-    way = one.way()
-    if line:
-        assert f"holdfast: {line}\n" in one.log
-    else:
-        assert "called at line 6" in one.log or "at line 3" in one.log
-    ssh.run(way, "agent resume")
-    assert one.wait() in (1, 127)
+    one.way()
+    assert f"holdfast: {line}\n" in one.log
 
 
 def test_where_in_a_file(agent, ssh, tmp_path):

@@ -38,6 +38,7 @@ def asked(launch, *words, script=PATIENT, **options):
     return run
 
 
+@pytest.mark.rule(8)
 def test_the_step_does_not_notice(launch, tmp_path):
     """Signals, descriptors, environment, children: the same record. It passes with nobody in, so the end is at once."""
     records = []
@@ -91,6 +92,7 @@ def started_in_session(ssh, run):
     return [int(line) for line in login.rest().split()]
 
 
+@pytest.mark.rule(14)
 def test_resume_ends_the_session_with_all_that_was_started_in_it(launch, ssh, ends):
     run = asked(launch, script=f"sleep 300 & echo child $!; {PATIENT}")
     own = int(run.until("ready").split()[1])
@@ -110,6 +112,7 @@ def test_resume_ends_the_session_with_all_that_was_started_in_it(launch, ssh, en
     assert run.wait() == 4
 
 
+@pytest.mark.rule(15)
 def test_session_process_killed_while_the_step_runs(launch, ssh, ends, session_process):
     """One line says so, what users started dies, the step goes on, and a session can be opened again."""
     run = asked(launch, script=f"sleep 300 & echo child $!; {PATIENT}")

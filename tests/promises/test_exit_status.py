@@ -38,6 +38,7 @@ def test_256_codes(launch, tty):
     assert all_aborted(launch, endings, tty=tty) == list(range(256))
 
 
+@pytest.mark.rule(11)
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 def test_every_terminating_signal(launch, tty):
     endings = [
@@ -47,6 +48,8 @@ def test_every_terminating_signal(launch, tty):
     assert all_aborted(launch, endings, tty=tty) == [-number for number in DEADLY]
 
 
+@pytest.mark.rule(10)
+@pytest.mark.rule(11)
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 def test_through_a_hold(launch, tty):
     """The same after a session that was aborted."""

@@ -1,6 +1,7 @@
 """Whatever is killed, nothing is left within 2 s, and the verdict comes back if anybody can give it."""
 
 import os
+import re
 import signal
 import sys
 
@@ -24,8 +25,11 @@ def members(pid):
 
 
 def open_text(path):
-    with open(path) as file:
-        return file.read()
+    try:
+        with open(path) as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):  # it has just ended
+        return ""
 
 
 def running(launch, tty):
@@ -49,6 +53,7 @@ def settled(run):
             return found
 
 
+@pytest.mark.rule(16)
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 @pytest.mark.parametrize("state", [running, held])
 def test_keeper_killed(launch, ends, state, tty):
@@ -58,6 +63,7 @@ def test_keeper_killed(launch, ends, state, tty):
     assert ends(tree, SECONDS) == []
 
 
+@pytest.mark.rule(16)
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 @pytest.mark.parametrize("state", [running, held])
 def test_group_of_the_keeper_killed(launch, ends, state, tty):
@@ -67,6 +73,7 @@ def test_group_of_the_keeper_killed(launch, ends, state, tty):
     assert ends(tree, SECONDS) == []
 
 
+@pytest.mark.rule(14)
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 def test_hold_aborted(launch, ends, tty):
     """TERM is enough for this tree; KILL, 5 s later, is for others."""
@@ -76,6 +83,7 @@ def test_hold_aborted(launch, ends, tty):
     assert ends(tree, 0) == []
 
 
+@pytest.mark.rule(14)
 def test_hold_aborted_with_a_deaf_process(launch, ends):
     run = launch("--", "sh", "-c", "(trap '' TERM; exec sleep 300) & echo $!; exit 4")
     run.until("Wait for SSH")
@@ -85,6 +93,7 @@ def test_hold_aborted_with_a_deaf_process(launch, ends):
     assert ends([deaf], 0) == []
 
 
+@pytest.mark.rule(15)
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
 def test_session_process_killed_in_a_hold(launch, ends, session_process, tty):
     run, tree = held(launch, tty)
@@ -94,6 +103,71 @@ def test_session_process_killed_in_a_hold(launch, ends, session_process, tty):
     assert ends(tree, 0) == []
 
 
+def with_interpreter(launch, agent, ssh):
+    """Held, with a bash that waits."""
+    run = launch("--shell", "bash", "-c", f"{TREE} exit 4")
+    run.until("by `agent resume`")
+    return run, settled(run)
+
+
+def inspected(launch, agent, ssh):
+    """The same, and somebody looks into it, with a job of the prompt's in its background."""
+    run, _ = with_interpreter(launch, agent, ssh)
+    session = re.search(rb"^ssh -p \d+ (\w+)@", run.seen, re.MULTILINE)[1].decode()
+    prompt = launch(agent, "inspect", tty=True, env={"HOLDFAST_SESSION": session})
+    prompt.until("(failed) $")
+    prompt.type(b"sleep 306 & echo looks $((6 * 7))\n")
+    prompt.until("looks 42")
+    return run, settled(run)
+
+
+def enabled(launch, agent, ssh):
+    """The step runs, and somebody is in, with a job that outlives the shell."""
+    run = launch("--shell", "bash", "-c", f"{TREE} echo ready; sleep 305; exit 4")
+    run.until("ready")
+    run.signal(signal.SIGUSR1)
+    shell = ssh(run, tty=True)
+    shell.type(b"setsid sleep 307 & echo in $((6 * 7))\n")
+    shell.until("in 42")
+    settled(run)
+    while not members_named(tree := members(run.pid), "307"):
+        pass
+    return run, tree
+
+
+@pytest.mark.rule(15)
+@pytest.mark.rule(16)
+@pytest.mark.parametrize("state", [with_interpreter, inspected, enabled])
+@pytest.mark.parametrize("who", ["keeper", "group", "session process"])
+def test_killed_in_every_state(launch, agent, ssh, ends, session_process, state, who):
+    """Nothing is left, and nobody holds the step's output."""
+    run, tree = state(launch, agent, ssh)
+    users = members_named(tree, "307")
+    if who == "session process":
+        os.kill(session_process(run.pid), signal.SIGKILL)
+        run.until("holdfast: the session process ended (signal 9): the session is over\n")
+        if state is enabled:
+            assert ends(users, SECONDS) == []
+            run.signal(signal.SIGTERM)
+            assert run.wait() == -signal.SIGTERM
+            for pid in ends(tree, 0):  # what a step that nobody held has left, as bare
+                os.kill(pid, signal.SIGKILL)
+            run.rest(SECONDS)
+            return
+        assert run.wait() == 4
+    else:
+        (os.kill if who == "keeper" else os.killpg)(run.pid, signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+    assert ends(tree, SECONDS) == []
+    run.rest(SECONDS)
+
+
+def members_named(pids, word):
+    """Those whose last argument is this word."""
+    return [pid for pid in pids if open_text(f"/proc/{pid}/cmdline").split("\0")[-2:-1] == [word]]
+
+
+@pytest.mark.rule(3)
 def test_session_process_killed_asleep(launch, session_process):
     """The step does not notice; a new one is forked at the failure."""
     run = launch("--", "sh", "-c", "echo ready; read -r _; exit 4")
@@ -106,6 +180,7 @@ def test_session_process_killed_asleep(launch, session_process):
     assert run.wait() == 4
 
 
+@pytest.mark.rule(16)
 def test_new_session_process_guards_as_well(launch, ends, session_process):
     run = launch("--", "sh", "-c", f"{TREE} echo ready; read -r _; exit 4")
     run.until("ready")
@@ -132,6 +207,7 @@ def with_parent(launch, program, how, words):
     return parent, int(parent.seen.split()[1])
 
 
+@pytest.mark.rule(9)
 def test_parents_death_ends_a_hold(launch, agent, ends):
     parent, keeper = with_parent(launch, agent, "plain", ("run", "--", "sh", "-c", "exit 4"))
     parent.until("Wait for SSH")
@@ -140,6 +216,45 @@ def test_parents_death_ends_a_hold(launch, agent, ends):
     assert "aborted" in parent.rest()
 
 
+THREAD = """
+import subprocess, sys, threading
+def start():
+    print("agent", subprocess.Popen(sys.argv[1:]).pid, flush=True)
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+print("the thread is gone", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.rule(9)
+def test_the_end_of_the_parents_thread_is_no_death(launch, agent, ends):
+    """Runners start a step from a thread of theirs, and that may end before the step does."""
+    parent = launch("python3", "-c", THREAD, agent, "run", "--", "sh", "-c", "exit 4")
+    parent.until("the thread is gone")
+    parent.until("by `agent resume`")
+    keeper = int(re.search(rb"^agent (\d+)", parent.seen, re.MULTILINE)[1])
+    assert ends([keeper], 0.3) == [keeper]
+    parent.process.kill()
+    parent.wait()
+    assert ends([keeper], SECONDS * 2) == []
+    assert "aborted (parent-ended)" in parent.rest()
+
+
+@pytest.mark.rule(9)
+def test_started_by_nohup_in_the_background(launch, agent, ends):
+    """`nohup sh -c '… &'`: the shell between is gone at once, and nothing follows from it."""
+    run = launch("nohup", "sh", "-c", f"{agent} run -- sh -c 'echo keeper $PPID; exit 4' & :")
+    assert run.wait() == 0
+    run.until("by `agent resume`")
+    keeper = int(re.search(rb"keeper (\d+)", run.seen)[1])
+    assert ends([keeper], 0.3) == [keeper]
+    os.kill(keeper, signal.SIGTERM)
+    assert ends([keeper]) == []
+
+
+@pytest.mark.rule(9)
 def test_parents_death_is_seen_where_pidfd_is_refused(launch, ends):
     """By an old kernel or a sandbox: then the keeper looks each second."""
     refuse = "def refuse(*_):\n    raise PermissionError\nos.pidfd_open = refuse\n"
@@ -151,6 +266,7 @@ def test_parents_death_is_seen_where_pidfd_is_refused(launch, ends):
     assert ends([keeper], SECONDS * 2) == []
 
 
+@pytest.mark.rule(9)
 def test_parents_death_changes_nothing_while_the_step_runs(launch, agent, ends, tmp_path):
     """Only no session opens then."""
     fifo = tmp_path / "fifo"
@@ -165,6 +281,7 @@ def test_parents_death_changes_nothing_while_the_step_runs(launch, agent, ends, 
     assert parent.rest().endswith("ready\nstill here\n")
 
 
+@pytest.mark.rule(9)
 def test_under_nohup_the_parent_may_go(launch, agent, ends):
     parent, keeper = with_parent(launch, agent, "nohup", ("run", "--", "sh", "-c", "exit 4"))
     parent.until("Wait for SSH")
@@ -175,6 +292,7 @@ def test_under_nohup_the_parent_may_go(launch, agent, ends):
     assert ends([keeper]) == []
 
 
+@pytest.mark.rule(6)
 def test_what_a_passing_step_leaves_stays(launch):
     """As bare: a step may start a daemon for the next one."""
     run = launch("--", "sh", "-c", "sleep 300 >/dev/null 2>&1 & echo $!; exit 0")
@@ -190,6 +308,27 @@ def test_a_passing_step_waits_for_no_background_child(launch):
     assert run.wait(2) == 0
     run.until("\n")
     os.kill(int(run.seen), signal.SIGKILL)
+
+
+NEGLIGENT = """
+import os, subprocess, sys
+runs = [subprocess.Popen([*sys.argv[1:], "run", "--timeout", "1s", "--", "sh", "-c", end])
+        for end in ["exit 0"] * 12 + ["exit 3"] * 2 + ["kill -9 $$"]]
+for run in runs:
+    run.wait()
+lines = [open(f"/proc/{pid}/stat").read() for pid in os.listdir("/proc") if pid.isdigit()]
+states = [line.rpartition(")")[2].split()[0] for line in lines]
+print(len(states), "processes,", states.count("Z"), "zombies", flush=True)
+"""
+
+
+@pytest.mark.rule(12)
+def test_no_zombie_under_a_first_process_that_does_not_reap(launch, agent):
+    if os.getuid() != 0:
+        pytest.skip("only root may make a PID namespace here")
+    run = launch("unshare", "--pid", "--fork", "--mount-proc", "python3", "-c", NEGLIGENT, agent)
+    assert run.wait() == 0
+    assert run.rest().endswith("1 processes, 0 zombies\n")
 
 
 def test_orphans_are_reaped(launch, children):

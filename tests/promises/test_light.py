@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+import pytest
+
 LIMIT_KIB = 12 * 1024
 """Sum of Pss of keeper and sleeping session process."""
 
@@ -16,6 +18,7 @@ def pss_kib(pid):
         return int(re.search(r"^Pss:\s+(\d+) kB", file.read(), re.MULTILINE)[1])
 
 
+@pytest.mark.rule(5)
 def test_memory(launch, session_process, record_property):
     run = launch("--", "sh", "-c", "echo ready; read -r _; exit 0")
     run.until("ready")
@@ -35,6 +38,7 @@ def imported(words):
     }
 
 
+@pytest.mark.rule(5)
 def test_modules(agent, nothing_left):
     """What a whole passing run imports, in the keeper as in the session process, beside a bare start."""
     timed = [os.path.join(os.path.dirname(agent), "python"), "-X", "importtime"]

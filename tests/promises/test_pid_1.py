@@ -21,6 +21,7 @@ def test_exit_codes(container):
     assert container("--timeout", "1s", "--", "sh", "-c", "exit 3").wait() == 3
 
 
+@pytest.mark.rule(11)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
 def test_a_death_by_signal_is_128_more(container, number):
     """PID 1 cannot die of a signal that it sends to itself."""

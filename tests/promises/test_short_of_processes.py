@@ -8,6 +8,7 @@ import pytest
 LINE = "holdfast: no session: out of processes or memory; the step's own result stands"
 
 
+@pytest.mark.rule(3)
 @pytest.mark.parametrize("processes", [1, 2])
 def test_the_agent_becomes_the_step(launch, as_user, processes):
     """With room for one process there is no session process, with room for two no other for the step."""
@@ -17,6 +18,7 @@ def test_the_agent_becomes_the_step(launch, as_user, processes):
     assert run.rest() == f"{run.pid}\n"
 
 
+@pytest.mark.rule(3)
 def test_no_session_can_be_forked_anew(launch, as_user, session_process):
     """A session process that died asleep, and no room for another at the failure."""
     script = "prlimit --pid $PPID --nproc=1; echo ready; read -r _; exit 5"
@@ -26,3 +28,12 @@ def test_no_session_can_be_forked_anew(launch, as_user, session_process):
     run.type(b"\n")
     assert run.wait() == 5
     assert LINE in run.rest()
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_a_failed_shell_that_cannot_fork(launch, as_user, shell):
+    """Asked for its state it would try to, and lose its exit code: bash gives 254 after 15 s, dash 2."""
+    script = "prlimit --pid $$ --nproc=1; exit 7"
+    run = launch(*as_user, "run", "--timeout", "1s", "--shell", shell, "-c", script, cwd="/")
+    assert run.wait() == 7
+    assert "agent inspect" in run.rest()

@@ -19,9 +19,9 @@ json.dump({
 """
 
 
-def both(agent, argv, *, preexec=None, env=None):
+def both(agent, argv, *options, preexec=None, env=None):
     """Run a command bare and wrapped; return the two outputs."""
-    commands = (argv, [agent, "run", "--", *argv])
+    commands = (argv, [agent, "run", *options, "--", *argv])
     return [
         subprocess.run(
             command, preexec_fn=preexec, env=env, stdout=subprocess.PIPE, check=True, timeout=20
@@ -36,6 +36,7 @@ def block_and_ignore():
         signal.signal(number, signal.SIG_IGN)
 
 
+@pytest.mark.rule(4)
 @pytest.mark.parametrize(
     "preexec", [None, block_and_ignore, lambda: os.umask(0o27)], ids=["plain", "signals", "umask"]
 )
@@ -43,6 +44,17 @@ def test_process_state(agent, preexec):
     """Dispositions, mask, umask, descriptors: read by an interpreter that changes none of them before."""
     bare, wrapped = both(agent, ["python3", "-I", "-S", "-c", LOOK], preexec=preexec)
     assert wrapped == bare
+    bare, execed = both(agent, ["python3", "-I", "-S", "-c", LOOK], "--when", "never", preexec=preexec)
+    assert execed == bare
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("when", ["failure", "never"])
+def test_under_nohup(launch, agent, when):
+    """A step is as deaf to a hang-up as it is bare."""
+    run = launch("nohup", agent, "run", "--when", when, "--", "sh", "-c", "kill -HUP $$; echo alive; exit 0")
+    assert run.wait() == 0
+    assert "alive" in run.rest()
 
 
 def test_environment_is_the_same_to_the_byte(agent):
@@ -68,6 +80,7 @@ def test_a_closed_standard_descriptor_stays_closed(launch, closed, tmp_path):
         assert {"0", "1", "2"} - set(file.read().split()) <= {str(closed)}
 
 
+@pytest.mark.rule(13)
 def test_one_descriptor_is_added_and_it_is_high(launch):
     run = launch("--", "sh", "-c", "ls /proc/$$/fd; ulimit -n; exit 0")
     assert run.wait() == 0
@@ -75,6 +88,7 @@ def test_one_descriptor_is_added_and_it_is_high(launch):
     assert [number for number in numbers if number > 9] == [min(limit - 1, 1000)]
 
 
+@pytest.mark.rule(13)
 def test_few_descriptors(launch, agent):
     """`nofile` 30 is enough, 8 leaves room for no mark."""
     for limit in (30, 12):

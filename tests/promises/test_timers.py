@@ -92,6 +92,7 @@ def test_nor_when_it_is_asked_for(launch):
     assert run.wait() == 0
 
 
+@pytest.mark.rule(14)
 def test_step_timeout_ends_a_running_step(launch, ends):
     """TERM, 5 s, KILL, over all that it has started; one that ends by itself keeps its own code."""
     deaf = "trap '' TERM; (trap '' TERM; exec setsid sleep 300) & echo deaf $!; while :; do sleep 1; done"

@@ -73,7 +73,9 @@ def arm_bash(config: "Config", numbers: Numbers) -> Launch:
 def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
     """Return a command line that is bash's, with its hook in BASH_ENV: nothing in the line itself changes."""
     own = launch.environment.get("BASH_ENV")
-    if not reads_bash_env(launch.argv, launch.environment) or (own and any(sign in own for sign in _EXPANDED)):
+    if not reads_bash_env(launch.argv, launch.environment) or (
+        own and any(sign in own for sign in _EXPANDED)
+    ):
         return launch
     if reads_input(launch.argv) and os.isatty(0) and os.isatty(2):  # it is interactive
         return launch

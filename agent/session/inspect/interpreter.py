@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 STATE_SECONDS = 3.0
 """Time for the state to come, which takes some 50 ms; then shells get the one that the step started with."""
 
-INTERRUPT = b"\x03"
+INTERRUPT, END_OF_INPUT = b"\x03", b"\x04"
+
+END_MARK = b"\0holdfast\0"
+"""Written behind a prompt's last output: the kernel hands that over in order, but later than the `left` record."""
 
 
 class Inspector(Protocol):
@@ -54,6 +57,7 @@ class Interpreter:
         self._open = False
         self._inspector: Inspector | None = None
         self._pty: tuple[int, int] | None = None
+        self._last_words: bytes | None = None
         self._sink: Sink | None = None
         self._output: Source | None = None
         self._hook = Source(os.dup(pipes.reports), self._heard, self._silent)
@@ -133,6 +137,11 @@ class Interpreter:
         if self._sink:
             self._sink.write(data)
 
+    def dismiss(self) -> None:
+        """The interpreter was released: have it leave its prompt, and what runs there, to die by itself."""
+        if self._open:
+            self.type(INTERRUPT + END_OF_INPUT)
+
     def pace(self, *, writable: bool) -> None:
         """Read on, or let the prompt's output wait."""
         if self._output and writable:
@@ -161,12 +170,22 @@ class Interpreter:
                 self._pty = os.openpty()
             except OSError as error:
                 raise NoPrompt(f"no terminal can be opened here: {error.strerror}") from None
+            os.set_blocking(self._pty[1], False)
             self._output = Source(os.dup(self._pty[0]), self._show, lambda: None)
             self._output.resume()
             self._sink = Sink(os.dup(self._pty[0]), self._congested)
         return os.ttyname(self._pty[1])
 
     def _show(self, data: bytes) -> None:
+        if self._last_words is not None:
+            self._last_words += data
+            data, mark, rest = self._last_words.partition(END_MARK)
+            if not mark:
+                return
+            self._last_words = None
+            self._show(data)
+            self._prompt_over()
+            data = rest
         if self._inspector:
             self._inspector.show(data)
 
@@ -178,7 +197,8 @@ class Interpreter:
         """Interrupt what runs in the prompt, where it is not the PTY's own session: a step with a terminal."""
         with contextlib.suppress(psutil.Error):
             step = psutil.Process(self.pid)
-            for process in (*step.children(recursive=True), step):
+            # The step first: a shell that is back at its prompt would take it for a second ^C.
+            for process in (step, *step.children(recursive=True)):
                 process.send_signal(signal.SIGINT)
 
     # What it says
@@ -198,7 +218,7 @@ class Interpreter:
         elif records.is_state(fields) and not self.state.done():
             self.state.set_result(records.parse_state(fields))
         elif records.is_left(fields):
-            self._prompt_over()
+            self._prompt_left()
 
     def _silent(self) -> None:
         """Nothing comes any more: what is not known by now never will be."""
@@ -207,8 +227,18 @@ class Interpreter:
         if not self.state.done():
             self.state.set_result(None)
 
+    def _prompt_left(self) -> None:
+        """Show what the prompt has still said, up to a mark behind it, and then end."""
+        assert self._pty
+        self._last_words = b""
+        try:
+            os.write(self._pty[1], END_MARK)
+        except OSError:  # full: the inspector takes nothing
+            self._prompt_over()
+
     def _prompt_over(self) -> None:
         self._open = False
+        self._last_words = None
         inspector, self._inspector = self._inspector, None
         if inspector:
             if self._output:

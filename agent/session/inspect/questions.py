@@ -1,6 +1,7 @@
 """What a failed interpreter can be asked, whichever it is."""
 
 import os
+import resource
 
 from agent.config import Config
 from agent.keeper.pipes import Pipes
@@ -13,13 +14,13 @@ BASH = "bash"
 """What a command line without --shell is, if it is armed."""
 
 
-def ask_state(config: Config, pipes: Pipes, agent: str) -> None:
-    """Have the state written, if that can be asked at all.
+def ask_state(config: Config, pipes: Pipes, agent: str, pid: int) -> None:
+    """Have the state written by the interpreter `pid`, if that can be asked at all.
 
-    A shell forks for it, and one that cannot would lose its exit code in trying (`--pids-limit`).
+    A shell forks for it, and one that cannot would lose its exit code in trying (`--pids-limit`, `ulimit -u`).
     """
     language = config.shell or BASH
-    if language in ("bash", "sh") and not _can_fork():
+    if language in ("bash", "sh") and not _could_fork(pid):
         return
     _ask(pipes, _LANGUAGES[language].state(_place(pipes, agent)))
 
@@ -40,12 +41,25 @@ def _ask(pipes: Pipes, line: str) -> None:
     os.write(pipes.answers, os.fsencode(line) + b"\n")
 
 
-def _can_fork() -> bool:
+def _could_fork(pid: int) -> bool:
+    """Tell whether a process could fork, by trying it in its place: with its limit, which may be lower than ours."""
+    ours = resource.getrlimit(resource.RLIMIT_NPROC)
     try:
-        pid = os.fork()
+        lowest = min(resource.prlimit(pid, resource.RLIMIT_NPROC)[0], ours[0], key=_size)
+        resource.setrlimit(resource.RLIMIT_NPROC, (lowest, ours[1]))
+    except OSError:  # it is gone, or became another user's
+        return False
+    try:
+        child = os.fork()
     except OSError:
         return False
-    if pid == 0:
+    finally:
+        resource.setrlimit(resource.RLIMIT_NPROC, ours)
+    if child == 0:
         os._exit(0)
-    os.waitpid(pid, 0)
+    os.waitpid(child, 0)
     return True
+
+
+def _size(limit: int) -> float:
+    return float("inf") if limit == resource.RLIM_INFINITY else limit

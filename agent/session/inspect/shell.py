@@ -10,22 +10,24 @@ STATE_COMMAND = "_state"
 GREETING = "This is the failed shell itself: its variables and functions are here. ^D or exit leaves it."
 PROMPT = "(failed) $ "
 
-# `read` is interrupted by ^C in dash and busybox; bash reads on after its trap, so the prompt is shown there. No
-# `read -e`: bash's line editor would keep what was typed before a ^C.
+# `read` is interrupted by ^C in dash, busybox, and a bash in posix mode; any other bash reads on after its trap, so
+# the prompt is shown there. No `read -e`: bash's line editor would keep what was typed before a ^C.
 _PROMPT = """
 {{ trap : HUP;
 trap '__holdfast_interrupted=1;
-    case $__holdfast_reads$BASH_VERSION in 1?*) command printf "\\n%s" {prompt};; esac' INT;
+    case $__holdfast_reads in on) command printf "\\n%s" {prompt};; esac' INT;
 __holdfast_return() {{ return $1; }};
 __holdfast_status=$__holdfast;
 command printf '%s\\n' {greeting};
 while :; do
-    __holdfast_interrupted= __holdfast_reads=1; command printf '%s' {prompt};
+    __holdfast_interrupted=;
+    case $BASH_VERSION:$SHELLOPTS: in :*|*:posix:*) __holdfast_reads=once;; *) __holdfast_reads=on;; esac;
+    command printf '%s' {prompt};
     if IFS= command read -r ${{BASH_VERSION:+-t99999999}} __holdfast_line; then
         __holdfast_reads=;
         case $__holdfast_line in exit|exit\\ *|quit) break;; esac;
         __holdfast_return $__holdfast_status; command eval "$__holdfast_line"; __holdfast_status=$?;
-    elif [ "$__holdfast_interrupted" ] && [ -z "$BASH_VERSION" ]; then
+    elif [ "$__holdfast_interrupted" ] && [ $__holdfast_reads = once ]; then
         __holdfast_status=130; command printf '\\n';
     else
         break;
