@@ -1,11 +1,16 @@
 # Each target builds the virtual environment it needs; on a fresh Debian 12 nothing else is run by hand.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format bench lock clean
+.PHONY: help demo test check format binary test-binary bench lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BUILD := build/binary
+BUILD_PYTHON := $(BUILD)/venv/bin/python
+BUILD_READY := $(BUILD)/venv/.ready
+ZSTD := $(BUILD)/zstd/zstd.c
+BINARY_SOURCES := $(shell find agent tunnel packaging/agent.spec packaging/binary packaging/launcher -type f ! -name '*.pyc')
 GITLAB := tests/e2e/gitlab
 GITLAB_READY := $(GITLAB)/node_modules/.ready
 
@@ -24,6 +29,27 @@ $(GITLAB_READY): $(GITLAB)/package-lock.json packaging/debian.sh
 	npm ci --prefix $(GITLAB) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+# Debian's own interpreter: the binary has its static library inside.
+$(BUILD_READY): packaging/binary.lock packaging/debian.sh
+	packaging/debian.sh binary
+	/usr/bin/python3 -m venv --clear $(BUILD)/venv
+	$(BUILD_PYTHON) -m pip install --quiet --require-hashes --requirement packaging/binary.lock
+	@touch $@
+
+$(ZSTD): packaging/launcher/zstd.lock $(BUILD_READY)
+	mkdir -p $(dir $@)
+	$(BUILD_PYTHON) -m pip download --quiet --require-hashes --no-deps --no-binary :all: --no-build-isolation \
+		--dest $(BUILD) --requirement packaging/launcher/zstd.lock
+	tar -xzf $(BUILD)/zstandard-*.tar.gz --strip-components=2 -C $(dir $@) --wildcards '*/zstd/*'
+	@touch $@
+
+dist/agent: $(BUILD_READY) $(ZSTD) $(BINARY_SOURCES) LICENSE
+	PYTHONHASHSEED=0 $(BUILD_PYTHON) -m PyInstaller --log-level ERROR --noconfirm --clean \
+		--workpath $(BUILD)/analysis --distpath $(BUILD) packaging/agent.spec
+	PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py $(BUILD) dist
+
+binary: dist/agent  ## the agent as one static file, and its bill of materials: dist/
+
 demo: $(READY)  ## a relay and a failing step on loopback; log in with the printed ssh line
 	@$(BIN)/python examples/demo.py
 
@@ -31,6 +57,10 @@ test: $(READY) $(GITLAB_READY)  ## every test
 	@packaging/debian.sh containers
 	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the promises of the agent
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary
+	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .
@@ -50,6 +80,9 @@ lock: $(READY)  ## renew requirements.lock from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --extra relay --extra dev \
 		--output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --extra binary --constraint requirements.lock \
+		--output-file packaging/binary.lock pyproject.toml
 
 clean:  ## remove all that was built
 	rm -rf $(VENV) $(GITLAB)/node_modules build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out

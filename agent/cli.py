@@ -13,7 +13,8 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
        agent completion bash|zsh|fish
        agent connect [SESSION]
        agent [-f FILE] -F
-       agent --version | --help
+       agent install DIR
+       agent --version | --licenses | --help
 
   run         run a build step; if it fails, keep it where it is and let its author in by ssh
   status      show the session that this container is held for
@@ -21,13 +22,14 @@ usage: agent run [OPTIONS] -- COMMAND [ARG...]
   inspect     open a prompt inside the failed interpreter itself
   doctor      look whether a session could open here
   completion  print the completion of this command for a shell
+  install     put the static binary, ready unpacked, where build containers mount it
   connect     join standard input and output to the session's SSH server (for ssh -o ProxyCommand)
   -F          what today's runners call instead of tmate, from a trap of theirs (-f: a tmate.conf)
 
 `agent run --help` lists the options.
 """
 
-COMMANDS = ("run", "status", "resume", "inspect", "doctor", "connect", "completion", "help")
+COMMANDS = ("run", "status", "resume", "inspect", "doctor", "install", "connect", "completion", "help")
 
 USAGE_EXIT = 2
 
@@ -66,6 +68,8 @@ def _absolute(entry: str) -> str:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    from agent.errors import UsageError  # noqa: PLC0415
+
     match arguments:
         case ["run", "--help" | "-h"]:
             from agent.options import describe  # noqa: PLC0415  (each command loads what it needs)
@@ -98,9 +102,15 @@ def _dispatch(arguments: list[str]) -> int:
         case ["help" | "--help" | "-h", *_]:
             return _print(HELP)
         case ["--version" | "-V"]:
-            from tunnel.version import VERSION  # noqa: PLC0415
+            from agent.about import versions  # noqa: PLC0415
 
-            return _print(f"holdfast agent {VERSION}\n")
+            return _print(versions())
+        case ["--licenses"]:
+            from agent.about import licences  # noqa: PLC0415
+
+            return _print(licences())
+        case ["install", *_]:
+            raise UsageError("only the static binary installs itself; this agent runs from source")
         case [word, *_] if word.startswith("-") and not word.startswith("--"):
             from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
 

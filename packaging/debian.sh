@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what we need from Debian, where it is missing and we may: for all targets, with the argument "gitlab" for the
-# test in which a CI runs jobs of GitLab's, with "containers" for the tests in real containers. Those can do without.
+# test in which a CI runs jobs of GitLab's, with "binary" for the static binary and its tests, with "containers" for the
+# tests in real containers. Those can do without.
 set -eu
 
 missing=
@@ -25,6 +26,17 @@ gitlab)
     need node nodejs
     need npm npm
     ;;
+binary)
+    need gcc gcc
+    need musl-gcc musl-tools
+    need readelf binutils
+    need zstd zstd
+    need git git
+    need valgrind valgrind
+    [ -x /usr/bin/python3 ] || missing="$missing python3"
+    /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
+    [ -e /usr/include/python3.11/Python.h ] || missing="$missing libpython3.11-dev"
+    ;;
 containers)
     need /usr/sbin/dockerd docker.io
     need docker docker.io # a client alone may come from elsewhere, and does
@@ -39,7 +51,7 @@ containers)
     dpkg-query --status busybox-static >/dev/null 2>&1 || missing="$missing busybox-static"
     ;;
 *)
-    echo "usage: $0 [gitlab | containers]" >&2
+    echo "usage: $0 [gitlab | binary | containers]" >&2
     exit 2
     ;;
 esac

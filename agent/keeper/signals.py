@@ -5,7 +5,7 @@ They stay blocked in the keeper for its whole life and are read from a descripto
 
 import os
 
-from agent import kernel
+from agent import kernel, launched
 
 TYPE_CHECKING = False  # `signal` imports enum: 3 ms
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _RECORD_BYTES = 128
 _JOB_CONTROL = {_signal.SIGTTIN, _signal.SIGTTOU}
 """The kernel sends them to a whole background group: the step's copy stops it, ours must stop us."""
 _OF_PYTHON = {_signal.SIGPIPE, _signal.SIGXFSZ}
-"""Ignored by the interpreter itself, whatever arrived (run from source; the C keeper knows better)."""
+"""Ignored by the interpreter itself, whatever arrived; only `launched.IGNORED` knows what did."""
 _NEVER_OURS = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGWINCH} | _JOB_CONTROL | _OF_PYTHON
 
 ABORTS: dict[int, str] = {_signal.SIGTERM: "SIGTERM", _signal.SIGINT: "SIGINT", _signal.SIGHUP: "SIGHUP"}
@@ -93,7 +93,7 @@ def take_over() -> Arrived:
 def give_back(arrived: Arrived) -> None:
     """Restore, in a process that is about to become the step, what arrived: dispositions, then the mask."""
     for number in _OF_PYTHON:
-        _signal.signal(number, _signal.SIG_DFL)
+        _signal.signal(number, _signal.SIG_IGN if number in launched.IGNORED else _signal.SIG_DFL)
     if arrived.children_ignored:
         _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)
     forget_handlers()

@@ -2,6 +2,8 @@
 
 import os
 
+from agent.launched import read_beside
+
 GRACE_SECONDS = 2.0
 """Time for a released interpreter to end by itself, with its own code."""
 
@@ -50,9 +52,7 @@ class Launch:
 
 def read_hook(name: str, numbers: Numbers) -> str:
     """Return the text of a hook's file in this folder, the descriptors' numbers put in."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = read_beside(__spec__, name).decode()
     for word in numbers.__slots__:
         text = text.replace(f"@{word.upper()}@", str(getattr(numbers, word)))
     return text

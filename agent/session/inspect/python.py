@@ -1,8 +1,8 @@
 """Questions to a failed Python program: lines that its hook evaluates."""
 
-import os
 from functools import cache
 
+from agent.launched import read_beside
 from agent.session.inspect.place import Place
 
 
@@ -19,6 +19,4 @@ def prompt(place: Place, pty: str) -> str:  # noqa: ARG001
 @cache
 def _inside() -> str:
     """Return the text of the functions as an expression, on one line."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside_python.py")
-    with open(path, encoding="utf-8") as file:
-        return ascii(file.read())
+    return ascii(read_beside(__spec__, "inside_python.py").decode())

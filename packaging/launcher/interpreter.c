@@ -1,0 +1,210 @@
+/* The program that the launcher starts: CPython, embedded, with modules from one file (boot.py). */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <fcntl.h>
+#include <nss.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include "frozen.h"
+#include "handover.h"
+
+#define LOADER_OPTIONS 3 /* words between the loader's name and ours */
+#define FAILED_EXIT 70   /* EX_SOFTWARE of sysexits.h */
+
+/* What the launcher handed over. */
+static struct {
+    char *root;
+    char *program;
+    int modules;
+    int is_pipe_ignored, is_file_size_ignored;
+} handed;
+
+/* Moves strings to `target`, one behind the other, each without its first `skipped` bytes. Returns
+ * the end. */
+static char *move_strings(char **strings, char *target, size_t skipped)
+{
+    for (; *strings != NULL; strings++) {
+        const char *source = *strings + skipped;
+        size_t length = strlen(source) + 1;
+        memmove(target, source, length);
+        *strings = target;
+        target += length;
+    }
+    return target;
+}
+
+static char *end_of_strings(char **strings)
+{
+    while (strings[1] != NULL)
+        strings++;
+    return *strings + strlen(*strings) + 1;
+}
+
+/* Makes the environment, and what /proc shows of it, what the runner gave. */
+static void restore_environment(char **environment)
+{
+    if (*environment == NULL || **environment != HIDING)
+        return;
+    char *end = end_of_strings(environment);
+    char *new_end = move_strings(environment, *environment, 1);
+    memset(new_end, 0, (size_t)(end - new_end));
+}
+
+/* Makes the command line that /proc shows what the runner gave. */
+static void restore_command_line(char **arguments)
+{
+    char *target = arguments[0];
+    for (int i = 0; i < LOADER_OPTIONS; i++)
+        for (target--; target[-1] != '\0';)
+            target--;
+    char *end = end_of_strings(arguments);
+    char *new_end = move_strings(arguments + HANDED_WORDS, target, 0);
+    memset(new_end, 0, (size_t)(end - new_end));
+}
+
+/* Opens the modules, above what may be the step's. */
+static int open_modules(const char *root)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/" MODULES_FILE, root);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 || descriptor > STDERR_FILENO)
+        return descriptor;
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    close(descriptor);
+    return moved;
+}
+
+/* Takes the modules' descriptor, and closes the libraries', which are loaded. */
+static int take_descriptors(char *list)
+{
+    int modules = (int)strtol(list, &list, 10);
+    while (*list == ',')
+        close((int)strtol(list + 1, &list, 10));
+    fcntl(modules, F_SETFD, FD_CLOEXEC);
+    return modules;
+}
+
+static int is_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static void take_over(char **arguments)
+{
+    handed.root = strdup(arguments[HANDED_ROOT]);
+    handed.program = strdup(arguments[HANDED_PROGRAM]);
+    handed.modules = *handed.root != '\0' ? open_modules(handed.root)
+                                          : take_descriptors(arguments[HANDED_DESCRIPTORS]);
+    handed.is_pipe_ignored = is_ignored(SIGPIPE);
+    handed.is_file_size_ignored = is_ignored(SIGXFSZ);
+    restore_command_line(arguments);
+    const char *slash = strrchr(handed.program, '/');
+    prctl(PR_SET_NAME, slash != NULL ? slash + 1 : handed.program, 0, 0, 0);
+    /* No library of the container's is ever loaded for a name. */
+    __nss_configure_lookup("passwd", "files");
+    __nss_configure_lookup("group", "files");
+    __nss_configure_lookup("hosts", "files dns");
+}
+
+/* The module `_holdfast`: what the launcher handed over. */
+static struct PyModuleDef holdfast_definition = {PyModuleDef_HEAD_INIT, .m_name = "_holdfast"};
+
+static PyObject *make_holdfast(void)
+{
+    PyObject *module = PyModule_Create(&holdfast_definition);
+    if (module == NULL)
+        return NULL;
+    PyObject *root = PyUnicode_DecodeFSDefault(handed.root);
+    PyObject *program = PyUnicode_DecodeFSDefault(handed.program);
+    PyObject *ignored = PySet_New(NULL);
+    PyObject *numbers[] = {PyLong_FromLong(SIGPIPE), PyLong_FromLong(SIGXFSZ)};
+    int failed = root == NULL || program == NULL || ignored == NULL || numbers[0] == NULL ||
+                 numbers[1] == NULL || PyModule_AddObjectRef(module, "root", root) < 0 ||
+                 PyModule_AddObjectRef(module, "program", program) < 0 ||
+                 PyModule_AddObjectRef(module, "ignored", ignored) < 0 ||
+                 PyModule_AddIntConstant(module, "modules", handed.modules) < 0 ||
+                 (handed.is_pipe_ignored && PySet_Add(ignored, numbers[0]) < 0) ||
+                 (handed.is_file_size_ignored && PySet_Add(ignored, numbers[1]) < 0);
+    Py_XDECREF(root);
+    Py_XDECREF(program);
+    Py_XDECREF(ignored);
+    Py_XDECREF(numbers[0]);
+    Py_XDECREF(numbers[1]);
+    if (failed)
+        Py_CLEAR(module);
+    return module;
+}
+
+static void insist(PyStatus status)
+{
+    if (PyStatus_Exception(status))
+        Py_ExitStatusException(status);
+}
+
+static void set_string(PyConfig *config, wchar_t **field, const char *value)
+{
+    insist(PyConfig_SetBytesString(config, field, value));
+}
+
+/* Starts the interpreter; nothing of the container has a part in it. */
+static void initialize(int count, char **arguments)
+{
+    PyPreConfig early;
+    PyPreConfig_InitIsolatedConfig(&early);
+    early.utf8_mode = 1;
+    insist(Py_PreInitialize(&early));
+
+    PyImport_FrozenModules = FROZEN;
+    PyImport_AppendInittab("_holdfast", make_holdfast);
+
+    PyConfig config;
+    PyConfig_InitIsolatedConfig(&config);
+    config.site_import = 0;
+    config.parse_argv = 0;
+    config.write_bytecode = 0;
+    config.install_signal_handlers = 1;
+    config.pathconfig_warnings = 0;
+    config.module_search_paths_set = 1; /* to none */
+    set_string(&config, &config.program_name, handed.program);
+    set_string(&config, &config.executable, handed.program);
+    set_string(&config, &config.base_executable, handed.program);
+    set_string(&config, &config.prefix, handed.program);
+    set_string(&config, &config.exec_prefix, handed.program);
+    set_string(&config, &config.base_prefix, handed.program);
+    set_string(&config, &config.base_exec_prefix, handed.program);
+    set_string(&config, &config.stdlib_dir, handed.program);
+    insist(PyConfig_SetBytesArgv(&config, count, arguments));
+    insist(Py_InitializeFromConfig(&config));
+    PyConfig_Clear(&config);
+}
+
+static int run_agent(void)
+{
+    PyObject *boot = PyImport_ImportModule("_boot");
+    PyObject *result = boot != NULL ? PyObject_CallMethod(boot, "run", NULL) : NULL;
+    int code = FAILED_EXIT;
+    if (result != NULL)
+        code = (int)PyLong_AsLong(result);
+    else
+        PyErr_Print(); /* does what SystemExit says */
+    Py_XDECREF(result);
+    Py_XDECREF(boot);
+    return code;
+}
+
+int main(int count, char **arguments)
+{
+    if (count < HANDED_WORDS)
+        return FAILED_EXIT;
+    restore_environment(environ);
+    take_over(arguments);
+    arguments += HANDED_WORDS - 1;
+    arguments[0] = handed.program;
+    initialize(count - HANDED_WORDS + 1, arguments);
+    int code = run_agent();
+    return Py_FinalizeEx() < 0 ? FAILED_EXIT : code;
+}
