@@ -121,6 +121,7 @@ def constants() -> dict[str, str]:
         "LONGEST_SECONDS": str(values.LONGEST_SECONDS),
         "DEFAULT_MAX_TIMEOUT": str(config.DEFAULT_MAX_TIMEOUT),
         "STEP_TIMEOUT_MARGIN": str(config.STEP_TIMEOUT_MARGIN),
+        "LATE_SECONDS": str(keeper.STEP_TIMEOUT_MARGIN),
         "SESSION_VARIABLE": quoted(config.SESSION),
         "LINE_LIMIT": str(output.LINE_LIMIT),
         "LINE_PATIENCE_MS": str(output.PATIENCE_MS),

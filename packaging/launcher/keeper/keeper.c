@@ -160,7 +160,7 @@ static bool is_late(const struct keeper *keeper)
 {
     long limit = keeper->plan.step_timeout;
     return limit != 0 &&
-           step_elapsed_ms(&keeper->watch.step) >= (limit - STEP_TIMEOUT_MARGIN) * 1000LL;
+           step_elapsed_ms(&keeper->watch.step) >= (limit - LATE_SECONDS) * 1000LL;
 }
 
 static void serve_sessions(struct keeper *keeper)
@@ -174,7 +174,7 @@ static void serve_sessions(struct keeper *keeper)
     watch->asked_for_session = false;
     if (is_late(keeper))
         say("no session: it would end %d s before the --step-timeout, which is now",
-            STEP_TIMEOUT_MARGIN);
+            LATE_SECONDS);
     else if (!(session->exists && session->opened) && !open_session(keeper))
         say("no session: out of processes or memory; the step goes on");
 }
@@ -215,7 +215,7 @@ static bool is_to_be_held(const struct keeper *keeper)
     if (!is_late(keeper))
         return true;
     say("no session: the step ended within the last %d s of its --step-timeout",
-        STEP_TIMEOUT_MARGIN);
+        LATE_SECONDS);
     return false;
 }
 
