@@ -1,7 +1,7 @@
 # Each target builds the virtual environment it needs; on a fresh Debian 12 nothing else is run by hand.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format binary test-binary bench lock clean
+.PHONY: help demo test check format binary test-binary bench lock clean FORCE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,7 @@ READY := $(VENV)/.ready
 BUILD := build/binary
 BUILD_PYTHON := $(BUILD)/venv/bin/python
 BUILD_READY := $(BUILD)/venv/.ready
+COMMIT := $(or $(shell git describe --always --abbrev=40 --dirty=+ --exclude '*' 2>/dev/null),unknown)
 ZSTD := $(BUILD)/zstd/zstd.c
 BINARY_SOURCES := $(shell find agent tunnel packaging/agent.spec packaging/binary packaging/launcher -type f ! -name '*.pyc')
 GITLAB := tests/e2e/gitlab
@@ -43,10 +44,15 @@ $(ZSTD): packaging/launcher/zstd.lock $(BUILD_READY)
 	tar -xzf $(BUILD)/zstandard-*.tar.gz --strip-components=2 -C $(dir $@) --wildcards '*/zstd/*'
 	@touch $@
 
-dist/agent: $(BUILD_READY) $(ZSTD) $(BINARY_SOURCES) LICENSE
+# Written only when it changes: `agent --version` tells it.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
+
+dist/agent: $(BUILD_READY) $(ZSTD) $(BINARY_SOURCES) $(BUILD)/commit LICENSE
 	PYTHONHASHSEED=0 $(BUILD_PYTHON) -m PyInstaller --log-level ERROR --noconfirm --clean \
 		--workpath $(BUILD)/analysis --distpath $(BUILD) packaging/agent.spec
-	PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py $(BUILD) dist
+	HOLDFAST_COMMIT=$(COMMIT) PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py $(BUILD) dist
 
 binary: dist/agent  ## the agent as one static file, and its bill of materials: dist/
 
@@ -56,11 +62,13 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 test: $(READY) $(GITLAB_READY)  ## every test
 	@packaging/debian.sh containers
 	@$(BIN)/python -m tests.containers.roots
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary
 
 test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the promises of the agent
+	@packaging/debian.sh containers
+	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary
-	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises
+	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises tests/containers
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .

@@ -2,8 +2,6 @@
 
 import os
 
-from agent import launched
-
 STANDARD = (0, 1, 2)
 
 WITHOUT_PROC_LIMIT = 4096
@@ -25,11 +23,10 @@ def occupy_standard() -> None:
 def keep_only(wanted: set[int]) -> None:
     """Close all descriptors but `wanted` and standard error; input and output become /dev/null.
 
-    Those that our own modules come from stay. A runner reads a step's pipes until nobody holds them, and so may the
-    step's own children.
+    A runner reads a step's pipes until nobody holds them, and so may the step's own children.
     """
     _silence(tuple({0, 1} - wanted))
-    for descriptor in _open_descriptors() - wanted - launched.DESCRIPTORS - set(STANDARD):
+    for descriptor in _open_descriptors() - wanted - set(STANDARD):
         _close(descriptor)
 
 

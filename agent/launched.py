@@ -1,7 +1,7 @@
-"""What only the static binary has: the descriptor of its modules, and how signals arrived before Python changed them.
+"""What only the static binary knows: how signals arrived before Python changed them, and what lies beside a module.
 
 Its launcher (`packaging/launcher/handover.h`) makes the environment and the command line what the runner gave, so that
-nothing here, nor in /proc, tells the two apart. From source all this is empty.
+nothing here, nor in /proc, tells the two apart.
 """
 
 import os
@@ -15,12 +15,9 @@ if "_holdfast" in sys.builtin_module_names:
     import _holdfast  # type: ignore[import-not-found]  # built into the interpreter of the binary
 
     BINARY = True
-    DESCRIPTORS: set[int] = {_holdfast.modules}
     IGNORED: set[int] = _holdfast.ignored
 else:
     BINARY = False
-    DESCRIPTORS = set()
-    """Those by which modules are imported: never to be closed."""
     IGNORED = set()
     """Of the signals that Python ignores by itself, those that arrived so."""
 

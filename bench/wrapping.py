@@ -36,7 +36,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
     "true": ("true",),
     "bash -c :": ("bash", "-c", ":"),
     "sh -c :": ("sh", "-c", ":"),
-    "python3 -c pass": ("python3", "-c", "pass"),
+    "python3 -c pass": PASS,
 }
 WRAPPED: Mapping[str, tuple[str, ...]] = {
     "true": ("--", "true"),

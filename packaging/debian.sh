@@ -32,7 +32,6 @@ binary)
     need readelf binutils
     need zstd zstd
     need git git
-    need valgrind valgrind
     [ -x /usr/bin/python3 ] || missing="$missing python3"
     /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
     [ -e /usr/include/python3.11/Python.h ] || missing="$missing libpython3.11-dev"

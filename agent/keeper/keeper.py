@@ -209,7 +209,7 @@ class Keeper:
         if held:
             step.overdue = step.status is None
             ending.end_all(self._watch.wait)
-        elif self._config.standby:
+        elif session and session.name:  # in standby: the relay may know it, and is to forget it
             self._dismiss()
         if session:
             session.reap()

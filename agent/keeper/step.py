@@ -4,8 +4,21 @@ import errno
 import os
 
 from agent.config import Config
-from agent.keeper.hooks import pwsh, python, shells
 from agent.keeper.hooks.launch import Launch, Numbers
+
+TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Language(Protocol):
+        """One of the files in `hooks/`."""
+
+        def plain(self, config: Config) -> Launch:
+            """Return how a script is started without a hook."""
+
+        def arm(self, config: Config, numbers: Numbers) -> Launch:
+            """Return how it is started with one, or plain where there is no place for it."""
+
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -18,30 +31,42 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 def plain(config: Config) -> Launch:
     """Return how the step is started with nothing of ours in it."""
-    match config.shell:
-        case None:
-            return Launch(config.command, config.environment)
-        case "python":
-            return python.plain(config)
-        case "pwsh":
-            return pwsh.plain(config)
-    return shells.plain(config)
+    if config.shell is None:
+        return Launch(config.command, config.environment)
+    return _language(config.shell).plain(config)
 
 
 def arm(config: Config, numbers: Numbers) -> Launch:
     """Return how the step is started with our hook in its interpreter; plain where there is no place for one."""
-    match config.shell:
-        case None if shells.is_bash(config.command[0]):
-            return shells.arm_bash_command(plain(config), numbers)
-        case "bash":
-            return shells.arm_bash(config, numbers)
-        case "sh":
-            return shells.arm_sh(config, numbers)
+    if config.shell is not None:
+        return _language(config.shell).arm(config, numbers)
+    launch = plain(config)
+    if not is_bash(config.command[0]):
+        return launch
+    from agent.keeper.hooks import shells  # noqa: PLC0415
+
+    return shells.arm_bash_command(launch, numbers)
+
+
+def is_bash(name: str) -> bool:
+    """Tell whether a command's name is bash's; called by another it would hand BASH_ENV to the first bash within."""
+    return os.path.basename(name) == "bash"
+
+
+def _language(shell: str) -> "Language":
+    """Return how this shell is started. Each is loaded only where it is: a passing step pays for one at most."""
+    match shell:
         case "python":
-            return python.arm(config, numbers)
+            from agent.keeper.hooks import python  # noqa: PLC0415
+
+            return python
         case "pwsh":
-            return pwsh.arm(config, numbers)
-    return plain(config)
+            from agent.keeper.hooks import pwsh  # noqa: PLC0415
+
+            return pwsh
+    from agent.keeper.hooks import shells  # noqa: PLC0415
+
+    return shells
 
 
 def become(launch: Launch, plain: Launch) -> int:

@@ -1,10 +1,12 @@
-"""The composition root of a session: wires its parts, and runs the one loop that owns its clock."""
+"""The composition root of a session: wires its parts, and runs the one loop that owns its clock.
+
+Longer than the others, for how the parts hang together is best read in one place.
+"""
 
 import asyncio
 import os
 import sys
 import time
-from typing import Any
 
 import agent.session.forkless  # isort: skip  # noqa: F401  (before asyncssh)
 import asyncssh
@@ -12,21 +14,20 @@ import asyncssh
 from agent.config import Config
 from agent.keeper.pipes import Pipes
 from agent.link import Link
-from agent.session import guard
+from agent.session import guard, words
 from agent.session.announce import announcement
 from agent.session.asleep import StepState, parse_state
 from agent.session.children import gone
+from agent.session.desk import Desk
 from agent.session.doors import Doors
-from agent.session.errors import NotAllowed
 from agent.session.identity import new_session_id
 from agent.session.inspect.interpreter import Interpreter
 from agent.session.inspect.records import Report
 from agent.session.lifecycle import Action, End, Event, Lifecycle, State
 from agent.session.log import Log
 from agent.session.loop import OncePerKind, ThreadlessLoop
-from agent.session.section import duration, outcome, section
+from agent.session.section import duration, section
 from agent.session.server import Door, Host, Login, listen
-from agent.session.status import status
 from agent.session.timers import Timers
 from agent.session.workshop import Workshop
 from tunnel.messages import Abort, ControlMessage, Enable, SessionState
@@ -158,10 +159,10 @@ class Session:
             case Action.ANNOUNCE:
                 self._announce()
             case Action.TELL_PASSED:
-                self._tell_passed()
+                self._tell(words.step_passed(len(self._host.logins), self._left))
             case Action.HEARTBEAT:
                 self._timers.beaten(time.monotonic())
-                self._log.say(f"the session is open: {self._presence()}; it ends in {duration(self._left)}")
+                self._log.say(words.heartbeat(len(self._host.logins), self._left))
             case Action.REPORT:
                 self._report_end()
             case Action.ABORT_STEP:
@@ -178,7 +179,16 @@ class Session:
         return Door(self._id, asyncssh.import_authorized_keys(keys) if keys is not None else None)
 
     async def _open_doors(self) -> None:
-        await self._doors.open_control(self)
+        desk = Desk(
+            self._id,
+            self._config,
+            self._lifecycle,
+            self._host,
+            self._workshop,
+            look=self._look,
+            end=self._resume,
+        )
+        await self._doors.open_control(desk)
         if self._config.relay is None:
             await self._doors.open_port()
         else:
@@ -218,15 +228,15 @@ class Session:
                 guard.keeper_died()
             case ("step", pid):
                 guard.watch_step(int(pid))
-            case ("open", *words):
+            case ("open", *said):
                 self._link.send("opened")
-                self._step = parse_state(*words)
+                self._step = parse_state(*said)
                 if self._standby:
                     self._open_from_standby()
                 elif not self._step.running:  # the relay has opened it in the moment when the step ended
                     self._events.put_nowait(self._what_became())
-            case ("became", *words):
-                self._step = parse_state(*words)
+            case ("became", *said):
+                self._step = parse_state(*said)
                 self._events.put_nowait(self._what_became())
             case ("release",):
                 if self._pipes:
@@ -300,80 +310,32 @@ class Session:
         if self._host.logins:
             self._events.put_nowait(Event.LOGIN)
 
-    def _tell_passed(self) -> None:
-        line = (
-            f"the step passed; the session stays open for {self._presence()},"
-            f" until the last one leaves, at most for {duration(self._left)}"
-        )
+    def _tell(self, line: str) -> None:
+        """Say it in the log, and to those who look at a terminal."""
         self._log.say(line)
         self._host.tell(f"holdfast: {line}")
 
     def _report_end(self) -> None:
         end = self._lifecycle.end
         assert end
-        why = end.value + (f" ({self._end_detail})" if self._end_detail else "")
-        line = (
-            f"the session is over after {duration(time.monotonic() - self._started)}: {why}; {self._result()}"
+        result = words.result(
+            self._step,
+            self._verdict,
+            drop_in=self._config.drop_in,
+            spared=self._lifecycle.end_spares_step,
         )
-        self._log.say(line)
-        self._host.tell(f"holdfast: {line}")
-
-    def _result(self) -> str:
-        if self._step.running:
-            return "the step goes on" if self._lifecycle.end_spares_step else "so is the step"
-        if self._config.drop_in:
-            return "the step ends with its own exit code"
-        own = outcome(self._step.status)
-        if self._verdict == "-":
-            return f"the step's own verdict: {own}"
-        return f"exit code {self._verdict}, the step's own: {own}"
+        self._tell(words.end(time.monotonic() - self._started, end.value, self._end_detail, result))
 
     @property
     def _left(self) -> float:
         return max(self._timers.ends_at - time.monotonic(), 0)
 
-    def _presence(self) -> str:
-        count = len(self._host.logins)
-        return f"{count} login{'' if count == 1 else 's'}" if count else "nobody is logged in"
+    # What the desk asks.
 
-    # What people ask at the control socket.
+    def _look(self) -> tuple[StepState, float | None, Interpreter | None]:
+        return self._step, None if self._standby else self._left, self._interpreter
 
-    def status(self) -> dict[str, Any]:
-        """Return what `agent status` shows."""
-        return status(
-            self._id,
-            state=self._lifecycle.state.value,
-            step="failed" if self._step.name == "unknown" else outcome(self._step.status),
-            left=None if self._standby else self._left,
-            interpreter=self._interpreter.standing if self._interpreter else "",
-            host=self._host,
-            workshop=self._workshop,
-        )
-
-    def resume(self, verdict: int | None, asker: int) -> None:
-        """End the session, as the process `asker` wants; NotAllowed where that, or another verdict, cannot be."""
-        if not self._lifecycle.is_open:
-            raise NotAllowed(
-                "the session is ending already" if not self._standby else "no session is open yet"
-            )
-        if verdict is not None and self._config.drop_in:
-            raise NotAllowed(
-                "the step was started by another program, which keeps its exit code: `agent resume` takes no --pass"
-                " and no --fail here"
-            )
-        if verdict is not None and self._step.running:
-            raise NotAllowed(
-                "the step still runs, and ends with its own exit code: `agent resume` alone ends the session"
-            )
-        self._verdict = "-" if verdict is None else str(verdict)
+    def _resume(self, verdict: str, asker: int) -> None:
+        self._verdict = verdict
         self._asker = asker
         self._events.put_nowait(Event.RESUMED)
-
-    @property
-    def interpreter(self) -> Interpreter:
-        """The failed interpreter; NotAllowed where there is none."""
-        if self._interpreter is None:
-            raise NotAllowed(
-                "no failed interpreter waits here: the step still runs, or ended where its shell could not be kept"
-            )
-        return self._interpreter

@@ -1,8 +1,8 @@
 """The first module of the static binary, frozen into its interpreter: where all others come from.
 
-They lie in one file, `modules`, which the launcher hands over as an open descriptor, `_holdfast.modules`: eight bytes
-that tell the length of an index, the index, and the code. Shared objects lie beside it, in the directory
-`_holdfast.root`; in memory, where there is none, behind the code in the same file. `archive.py` writes it.
+They lie in one file, which the interpreter has mapped, `_holdfast.modules`: eight bytes that tell the length of an
+index, the index, and the code. Shared objects lie beside it, in the directory `_holdfast.root`; in memory, where there
+is none, behind the code in the same file. `archive.py` writes it.
 """
 
 import _imp
@@ -26,18 +26,16 @@ if TYPE_CHECKING:
 
 
 class Archive:
-    """The open file."""
+    """The file."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        size = int.from_bytes(posix.pread(descriptor, _HEAD, 0), "little")
-        self._base = _HEAD + size
-        self.modules, self.files, self.extensions = marshal.loads(posix.pread(descriptor, size, _HEAD))
+    def __init__(self, content: memoryview) -> None:
+        size = int.from_bytes(content[:_HEAD], "little")
+        self._body = content[_HEAD + size :]
+        self.modules, self.files, self.extensions = marshal.loads(content[_HEAD : _HEAD + size])
 
-    def read(self, place: "tuple[int, ...]") -> bytes:
-        """Return the bytes of an offset and a length."""
-        offset, size = place[:2]
-        return posix.pread(self._descriptor, size, self._base + offset)
+    def part(self, place: "tuple[int, ...]") -> memoryview:
+        """Return what lies at an offset, in a length."""
+        return self._body[place[0] : place[0] + place[1]]
 
 
 archive = Archive(_holdfast.modules)
@@ -58,7 +56,7 @@ class Loader:
     @staticmethod
     def get_code(name: str) -> "CodeType":
         """Return a module's code."""
-        code: CodeType = marshal.loads(archive.read(archive.modules[name]))
+        code: CodeType = marshal.loads(archive.part(archive.modules[name]))
         return code
 
     @staticmethod
@@ -74,7 +72,7 @@ class Loader:
     def get_data(path: str) -> bytes:
         """Return the content of a file that lies beside a module, named as if all lay in a folder `__file__` tells."""
         try:
-            return archive.read(archive.files[path.removeprefix(f"{_holdfast.program}/")])
+            return bytes(archive.part(archive.files[path.removeprefix(f"{_holdfast.program}/")]))
         except KeyError:
             raise FileNotFoundError(2, "not in the program", path) from None
 
@@ -147,7 +145,7 @@ def _in_memory(name: str) -> int:
         descriptor = posix.memfd_create(name, _MFD_CLOEXEC | _MFD_EXEC)
     except OSError:
         descriptor = posix.memfd_create(name, _MFD_CLOEXEC)
-    view = memoryview(archive.read(archive.extensions[name]))
+    view = archive.part(archive.extensions[name])
     while view:
         view = view[posix.write(descriptor, view) :]
     return descriptor
@@ -178,6 +176,8 @@ def run() -> int:
     """Run the agent; returns its exit code. Nothing comes from anywhere but from here."""
     sys.meta_path[2:] = [Finder]
     sys.path_hooks.clear()
+    # The container's OpenSSL is of another version, and what configures it may break ours. Not in `os.environ`.
+    posix.putenv("OPENSSL_CONF", "")
     from agent.cli import main
 
     return main()

@@ -28,18 +28,10 @@ STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 FROZEN = ("encodings", "encodings.aliases", "encodings.utf_8")
 """What the interpreter imports before it has an archive to import from."""
 
-TEXTS = {
-    "agent/keeper/hooks": (
-        "hook_bash.sh",
-        "hook_sh.sh",
-        "hook_python.py",
-        "hook_python_script.py",
-        "hook_python_failed.py",
-    ),
-    "agent/session/inspect": ("inside_python.py",),
-}
-"""Files that the agent reads from beside its modules."""
+TEXTS = {"agent/keeper/hooks": "hook_", "agent/session/inspect": "inside_"}
+"""Where files lie that the agent reads from beside its modules, and how their names begin."""
 
+MUSL = "/usr/lib/x86_64-linux-musl/libc.a"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 INTERPRETER_LIBRARIES = ("-Wl,-Bstatic", "-lexpat", "-lz", "-Wl,-Bdynamic", "-lm")
 LAUNCHER_SOURCES = ("main", "program", "start", "cache", "directory", "install", "payload")
@@ -112,8 +104,9 @@ def data_files(collected: dict[str, str]) -> dict[str, bytes]:
     """Return the files that are read at run time."""
     paths = {
         f"{folder}/{name}": os.path.join(REPOSITORY, folder, name)
-        for folder, names in TEXTS.items()
-        for name in names
+        for folder, beginning in TEXTS.items()
+        for name in os.listdir(os.path.join(REPOSITORY, folder))
+        if name.startswith(beginning)
     }
     paths["certifi/cacert.pem"] = collected["certifi/cacert.pem"]
     return {name: read(path) for name, path in paths.items()}
@@ -144,9 +137,7 @@ def list_components(
         libraries.find(libraries.LOADER),
         libpython(),
         *(libraries.find(name) for name in static),
-        subprocess.run(
-            ["musl-gcc", "-print-file-name=libc.a"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
+        MUSL,
     ]
     return [
         *inventory.python_components([file for file in ours if file]),
@@ -184,11 +175,11 @@ def build_interpreter(work: str, tree: str) -> str:
 def build_launcher(work: str, output: str) -> None:
     """Compile the launcher with the payload inside, static."""
     decoder = os.path.join(work, "zstd", "zstd.o")
-    flags = ("-O2", "-static", "-ffunction-sections", "-fdata-sections", "-I", os.path.join(work, "zstd"))
-    if not os.path.exists(decoder):
+    flags = ("-static", "-ffunction-sections", "-fdata-sections", "-I", os.path.join(work, "zstd"))
+    if not os.path.exists(decoder) or os.path.getmtime(decoder) < os.path.getmtime(__file__):
         subprocess.run(
             [
-                *("musl-gcc", *flags, "-DZSTD_DISABLE_ASM", "-DZSTD_LEGACY_SUPPORT=0"),
+                *("musl-gcc", "-O3", *flags, "-DZSTD_DISABLE_ASM", "-DZSTD_LEGACY_SUPPORT=0"),
                 *("-c", os.path.join(work, "zstd", "zstd.c"), "-o", decoder),
             ],
             check=True,
@@ -197,9 +188,10 @@ def build_launcher(work: str, output: str) -> None:
     keeper = sorted(name for name in os.listdir(KEEPER) if name.endswith(".c") and name != KEEPER_ALONE)
     sources = [os.path.join(LAUNCHER, f"{name}.c") for name in LAUNCHER_SOURCES]
     sources += [os.path.join(KEEPER, name) for name in keeper]
+    unfinished = os.path.join(work, "agent")
     subprocess.run(
         [
-            *("musl-gcc", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
+            *("musl-gcc", "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
             *("-I", LAUNCHER, "-I", KEEPER, "-I", work),
             *(
                 *sources,
@@ -208,10 +200,11 @@ def build_launcher(work: str, output: str) -> None:
                 os.path.join(LAUNCHER, "payload.S"),
                 f"-Wa,-I{work}",
             ),
-            *(decoder, "-Wl,--gc-sections", "-Wl,--build-id=none", "-s", "-o", output),
+            *(decoder, "-Wl,--gc-sections", "-Wl,--build-id=none", "-s", "-o", unfinished),
         ],
         check=True,
     )
+    os.replace(unfinished, output)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ def _python_component(distribution: importlib.metadata.Distribution) -> Componen
     classified = [
         line.rpartition(" :: ")[2] for line in metadata.get_all("Classifier", []) if "License ::" in line
     ]
-    licence = metadata.get("License-Expression") or next(iter(classified), "") or metadata.get("License", "")
+    licence = (
+        metadata.get("License-Expression") or metadata.get("License") or next(iter(classified), "not told")
+    )
     texts, parts = [], []
     for file in sorted(distribution.files or (), key=str):
         path = str(file)
@@ -103,12 +105,8 @@ def zstd_component(source: str) -> Component:
 
 
 def commit() -> str:
-    """Return the commit that is built, with a `+` if there are changes since; `unknown` outside a repository."""
-    try:
-        dirty = _output("git", "-C", REPOSITORY, "status", "--porcelain", "--untracked-files=no").strip()
-        return _output("git", "-C", REPOSITORY, "rev-parse", "HEAD").strip() + ("+" if dirty else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    """Return the commit that is built, with a `+` if there are changes since."""
+    return os.environ.get("HOLDFAST_COMMIT", "unknown")
 
 
 def version_text(version: str, components: list[Component]) -> str:

@@ -77,11 +77,12 @@ static int write_file(int descriptor, struct payload_reader *reader,
                       const struct payload_file *file, mode_t mode, bool durable)
 {
     static const struct timespec times[2] = {{WRITTEN_AT, 0}, {WRITTEN_AT, 0}};
-    int error = posix_fallocate(descriptor, 0, (off_t)file->size); /* a full disk shows at once */
-    if (error == ENOSPC || error == EDQUOT) {
-        errno = error;
+    /* A full disk shows at once. The size stays: it grows with the data, on the disk too, so that
+     * after a power failure a file without all its data is too short, and is not trusted. Hence
+     * the cache needs no fsync, which would take longer than all else together. */
+    if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, (off_t)file->size) != 0 &&
+        (errno == ENOSPC || errno == EDQUOT))
         return -1;
-    }
     if (payload_copy(reader, descriptor, file->size) != 0 || fchmod(descriptor, mode) != 0 ||
         futimens(descriptor, times) != 0)
         return -1;

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <nss.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include "frozen.h"
 #include "handover.h"
@@ -17,7 +19,8 @@
 static struct {
     char *root;
     char *program;
-    int modules;
+    const char *modules; /* the file's content */
+    size_t modules_size;
     int is_pipe_ignored, is_file_size_ignored;
 } handed;
 
@@ -64,27 +67,33 @@ static void restore_command_line(char **arguments)
     memset(new_end, 0, (size_t)(end - new_end));
 }
 
-/* Opens the modules, above what may be the step's. */
 static int open_modules(const char *root)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/" MODULES_FILE, root);
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0 || descriptor > STDERR_FILENO)
-        return descriptor;
-    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    close(descriptor);
-    return moved;
+    return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Takes the modules' descriptor, and closes the libraries', which are loaded. */
+/* Returns the modules' descriptor, and closes the libraries', which are loaded. */
 static int take_descriptors(char *list)
 {
     int modules = (int)strtol(list, &list, 10);
     while (*list == ',')
         close((int)strtol(list + 1, &list, 10));
-    fcntl(modules, F_SETFD, FD_CLOEXEC);
     return modules;
+}
+
+/* Maps the modules, so that no descriptor is held, and no deleted cache is missed. */
+static void map_modules(int descriptor)
+{
+    struct stat status;
+    if (descriptor < 0 || fstat(descriptor, &status) != 0)
+        return;
+    handed.modules_size = (size_t)status.st_size;
+    void *content = mmap(NULL, handed.modules_size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (content != MAP_FAILED)
+        handed.modules = content;
+    close(descriptor);
 }
 
 static int is_ignored(int number)
@@ -97,8 +106,8 @@ static void take_over(char **arguments)
 {
     handed.root = strdup(arguments[HANDED_ROOT]);
     handed.program = strdup(arguments[HANDED_PROGRAM]);
-    handed.modules = *handed.root != '\0' ? open_modules(handed.root)
-                                          : take_descriptors(arguments[HANDED_DESCRIPTORS]);
+    map_modules(*handed.root != '\0' ? open_modules(handed.root)
+                                     : take_descriptors(arguments[HANDED_DESCRIPTORS]));
     handed.is_pipe_ignored = is_ignored(SIGPIPE);
     handed.is_file_size_ignored = is_ignored(SIGXFSZ);
     restore_command_line(arguments);
@@ -120,17 +129,20 @@ static PyObject *make_holdfast(void)
         return NULL;
     PyObject *root = PyUnicode_DecodeFSDefault(handed.root);
     PyObject *program = PyUnicode_DecodeFSDefault(handed.program);
+    PyObject *modules =
+        PyMemoryView_FromMemory((char *)handed.modules, (Py_ssize_t)handed.modules_size, PyBUF_READ);
     PyObject *ignored = PySet_New(NULL);
     PyObject *numbers[] = {PyLong_FromLong(SIGPIPE), PyLong_FromLong(SIGXFSZ)};
-    int failed = root == NULL || program == NULL || ignored == NULL || numbers[0] == NULL ||
+    int failed = root == NULL || program == NULL || modules == NULL || ignored == NULL || numbers[0] == NULL ||
                  numbers[1] == NULL || PyModule_AddObjectRef(module, "root", root) < 0 ||
                  PyModule_AddObjectRef(module, "program", program) < 0 ||
                  PyModule_AddObjectRef(module, "ignored", ignored) < 0 ||
-                 PyModule_AddIntConstant(module, "modules", handed.modules) < 0 ||
+                 PyModule_AddObjectRef(module, "modules", modules) < 0 ||
                  (handed.is_pipe_ignored && PySet_Add(ignored, numbers[0]) < 0) ||
                  (handed.is_file_size_ignored && PySet_Add(ignored, numbers[1]) < 0);
     Py_XDECREF(root);
     Py_XDECREF(program);
+    Py_XDECREF(modules);
     Py_XDECREF(ignored);
     Py_XDECREF(numbers[0]);
     Py_XDECREF(numbers[1]);
@@ -202,6 +214,10 @@ int main(int count, char **arguments)
         return FAILED_EXIT;
     restore_environment(environ);
     take_over(arguments);
+    if (handed.modules == NULL) {
+        fprintf(stderr, "agent: cannot start: its modules are gone: %s\n", strerror(errno));
+        return FAILED_EXIT;
+    }
     arguments += HANDED_WORDS - 1;
     arguments[0] = handed.program;
     initialize(count - HANDED_WORDS + 1, arguments);

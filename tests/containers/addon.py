@@ -42,9 +42,16 @@ sys.exit(main())
 
 
 def addon(shared: str) -> str:
-    """Return the directory to mount, built below `shared` where it is not there yet. Raises Unavailable."""
-    require("ldd", "patchelf")
+    """Return the directory to mount, built below `shared` where it is not there yet. Raises Unavailable.
+
+    With `HOLDFAST_TEST_AGENT`, it is what that binary installs: `make test-binary`.
+    """
     path = os.path.join(shared, "addon")
+    if binary := os.environ.get("HOLDFAST_TEST_AGENT"):
+        with locked(path):
+            subprocess.run([binary, "install", path], check=True)
+        return path
+    require("ldd", "patchelf")
     with locked(path):
         if not os.path.exists(path):
             unfinished = f"{path}.{os.getpid()}"

@@ -14,7 +14,7 @@ import uuid
 import pytest
 
 OTHER_AGENT = os.environ.get("HOLDFAST_TEST_AGENT")
-"""A program to test instead of the agent from source: the static binary."""
+"""The static binary, where that is held to the promises: `make test-binary`."""
 AGENT = OTHER_AGENT or os.path.join(os.path.dirname(sys.executable), "agent")
 MARK = "HOLDFAST_TEST_RUN"
 """In the environment of all that a test starts: so what it left behind is found."""
@@ -154,8 +154,15 @@ def ssh(launch):
 
 @pytest.fixture
 def agent():
-    """The command as it is installed beside this interpreter."""
+    """The command as it is installed beside this interpreter, or the binary."""
     return AGENT
+
+
+@pytest.fixture(autouse=True)
+def of_source(request):
+    """Skip, for the binary, what looks into the modules as they run from source."""
+    if OTHER_AGENT and request.node.get_closest_marker("source"):
+        pytest.skip("looks into modules that run from source")
 
 
 @pytest.fixture

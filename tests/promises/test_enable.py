@@ -194,6 +194,8 @@ def test_enabled_again_and_again(launch, session_process):
     """Ten sessions after one another leave no descriptor and no child behind."""
     run = launch("--timeout", "1s", "--", "sh", "-c", PATIENT)
     run.until("ready")
+    while os.readlink(f"/proc/{run.pid}/fd/0") != os.devnull:  # it lets go of the step's just after that began
+        pass
     before, count = len(os.listdir(f"/proc/{run.pid}/fd")), 3
     for number in range(1, count + 1):
         run.signal(signal.SIGUSR1)

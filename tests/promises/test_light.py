@@ -38,6 +38,7 @@ def imported(words):
     }
 
 
+@pytest.mark.source
 @pytest.mark.rule(5)
 def test_modules(agent, nothing_left):
     """What a whole passing run imports, in the keeper as in the session process, beside a bare start."""

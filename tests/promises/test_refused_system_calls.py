@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.source
+
 DRIVER = """
 import sys
 from agent import kernel

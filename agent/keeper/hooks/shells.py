@@ -37,6 +37,11 @@ def plain(config: "Config") -> Launch:
     return Launch((*start, "-s", "--", *arguments) if arguments else start, config.environment)
 
 
+def arm(config: "Config", numbers: Numbers) -> Launch:
+    """Return how a script for bash or sh is started with its hook."""
+    return arm_bash_command(plain(config), numbers) if config.shell == "bash" else arm_sh(config, numbers)
+
+
 def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     """Return how sh is started with its hook read in front of the text, on its first line.
 
@@ -65,11 +70,6 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     return Launch(words, config.environment, armed=True, hook=read_hook("hook_sh.sh", numbers).encode())
 
 
-def arm_bash(config: "Config", numbers: Numbers) -> Launch:
-    """Return how a script for bash is started with its hook."""
-    return arm_bash_command(plain(config), numbers)
-
-
 def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
     """Return a command line that is bash's, with its hook in BASH_ENV: nothing in the line itself changes."""
     own = launch.environment.get("BASH_ENV")
@@ -83,11 +83,6 @@ def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
     hook = hook.replace("@RESTORE@", _restored(own)).replace("@BASH_ENV@", _sourced(own))
     environment = {**launch.environment, "BASH_ENV": f"/proc/self/fd/{numbers.text}"}
     return Launch(launch.argv, environment, armed=True, hook=os.fsencode(hook))
-
-
-def is_bash(name: str) -> bool:
-    """Tell whether a command's name is bash's; called by another it would hand BASH_ENV to the first bash within."""
-    return os.path.basename(name) == "bash"
 
 
 def reads_bash_env(argv: tuple[str, ...], environment: "Mapping[str, str]") -> bool:

@@ -1,0 +1,122 @@
+"""What the binary is: one static file, small, the same whoever builds it, and it tells what is inside."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.binary.conftest import BINARY, REPOSITORY
+
+SIZE_LIMIT = 15_000_000
+BUILD_SECONDS = 900
+
+
+def test_it_is_static():
+    done = subprocess.run(["ldd", BINARY], capture_output=True, text=True, check=False)
+    assert "not a dynamic executable" in done.stdout + done.stderr
+
+
+def test_it_is_small():
+    assert os.path.getsize(BINARY) <= SIZE_LIMIT
+
+
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_it_is_the_same_wherever_it_is_built(tmp_path):
+    """From clean, in another folder, at another time; only what `pip` brought is taken over."""
+    other = tmp_path / "another folder"
+    subprocess.run(["git", "clone", "--quiet", REPOSITORY, str(other)], check=True)
+    changed = subprocess.run(
+        ["git", "ls-files", "--modified", "--others", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, changed.split("\0")):
+        os.makedirs(os.path.dirname(other / name), exist_ok=True)
+        shutil.copy(os.path.join(REPOSITORY, name), other / name)
+    made = other / "build" / "binary"
+    made.mkdir(parents=True)
+    os.symlink(os.path.join(REPOSITORY, "build", "binary", "venv"), made / "venv")
+    shutil.copytree(
+        os.path.join(REPOSITORY, "build", "binary", "zstd"), made / "zstd", ignore=lambda *_: ["zstd.o"]
+    )
+    subprocess.run(
+        [
+            "make",
+            "--silent",
+            "--old-file=build/binary/venv/.ready",
+            "--old-file=build/binary/zstd/zstd.c",
+            "binary",
+        ],
+        cwd=other,
+        check=True,
+        capture_output=True,
+    )
+    for name in ("agent", "agent.cdx.json"):
+        ours = os.path.join(REPOSITORY, "dist", name)
+        assert subprocess.run(["cmp", ours, str(other / "dist" / name)], check=False).returncode == 0
+
+
+def test_version(binary):
+    """The first line is all that wrappers look at."""
+    lines = binary("--version").stdout.decode().splitlines()
+    assert re.fullmatch(r"holdfast agent \d+\.\d+\.\d+", lines[0])
+    assert re.fullmatch(r"commit ([0-9a-f]{40}\+?|unknown)", lines[1])
+    assert re.fullmatch(r"python 3\.11\.\d+", lines[2])
+    assert {line.split()[0] for line in lines[3:]} >= {"asyncssh", "cryptography", "websockets", "openssl"}
+
+
+def test_licences(binary):
+    text = binary("--licenses").stdout.decode()
+    for title in (
+        "holdfast: Apache-2.0",
+        "asyncssh 2.",
+        "zstd 1.",
+        "musl-dev ",
+        "libssl3 ",
+        "libpython3.11-dev ",
+    ):
+        assert title in text
+    assert text.count("Apache License") >= 2
+
+
+@pytest.fixture(scope="module")
+def bill():
+    with open(f"{BINARY}.cdx.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_the_bill_of_materials_lists_what_is_inside(bill, binary):
+    names = {each["name"]: each["version"] for each in bill["components"]}
+    assert names.keys() >= {
+        "asyncssh",
+        "certifi",
+        "cryptography",
+        "psutil",
+        "websockets",
+        "libc6",
+        "libssl3",
+        "zstd",
+    }
+    assert not names.keys() & {"SQLAlchemy", "aiosqlite", "pytest", "pyinstaller", "setuptools"}
+    told = dict(line.split(" ", 1) for line in binary("--version").stdout.decode().splitlines()[3:])
+    assert told["asyncssh"] == names["asyncssh"]
+
+
+def test_the_bill_of_materials_is_well_formed(bill):
+    """The rules of CycloneDX 1.6 that its schema holds for the fields we use."""
+    assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.6", 1)
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bill["serialNumber"])
+    references = [each["bom-ref"] for each in bill["components"]]
+    assert len(references) == len(set(references))
+    for each in bill["components"]:
+        assert each["type"] == "library" and each["name"] and each["version"]
+        assert re.fullmatch(r"pkg:(pypi|deb/debian|github/facebook)/[^@\s]+@\S+", each["purl"])
+        for licence in each.get("licenses", []):
+            assert licence.keys() in ({"license"}, {"expression"})
+    (dependency,) = bill["dependencies"]
+    assert set(dependency["dependsOn"]) == set(references)
