@@ -1,7 +1,7 @@
-"""Build the keeper by itself, which starts the agent from source: `standalone.py OUTPUT [NAME=VALUE...] [-- FLAG...]`.
+"""Build the keeper by itself, which starts the agent from source: `standalone.py OUTPUT [NAME=VALUE...] [--main=FILE] [-- FLAG...]`.
 
 For its tests: in a moment, with other values of the constants that both keepers share, and with other flags of the
-compiler (CC and FLAGs).
+compiler (CC and FLAGs); FILE is another `main` than that.
 """
 
 import os
@@ -61,4 +61,6 @@ def _interpreter(constants: list[str]) -> tuple[str, str]:
 if __name__ == "__main__":
     words = sys.argv[2:]
     split = words.index("--") if "--" in words else len(words)
-    main(sys.argv[1], words[:split], words[split + 1 :])
+    files = [word.removeprefix("--main=") for word in words[:split] if word.startswith("--main=")]
+    numbers = [word for word in words[:split] if not word.startswith("--main=")]
+    main(sys.argv[1], numbers, words[split + 1 :], *files[-1:])

@@ -42,8 +42,6 @@ def imported(words):
 @pytest.mark.rule(5)
 def test_modules(agent, nothing_left):
     """What a whole passing run imports, in the keeper as in the session process, beside a bare start."""
-    if agent == os.environ.get("HOLDFAST_TEST_AGENT"):
-        pytest.skip("that is for the agent from source")
     timed = [os.path.join(os.path.dirname(agent), "python"), "-X", "importtime"]
     bare = imported([*timed, "-c", "pass"])
     ours = imported([*timed, agent, "run", "--", "true"]) - bare
