@@ -83,6 +83,10 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.inherited import write_state  # noqa: PLC0415
 
             return write_state(int(descriptor))
+        case ["_session", *words]:  # the session process of the keeper in C, once a session opens
+            from agent.session.woken import main as wake  # noqa: PLC0415
+
+            wake(words)
         case ["status" | "resume" | "inspect" | "connect" as command, *rest]:
             from agent.session.client import main as ask  # noqa: PLC0415
 

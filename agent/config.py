@@ -149,6 +149,19 @@ def read(arguments: list[str], environment: dict[str, str]) -> Config:
     return make(fields, environment, line.text, line.command)
 
 
+def read_again(arguments: list[str], environment: dict[str, str], token: str | None) -> Config:
+    """Make the configuration that another process has made before, with the token that it found.
+
+    No other file is looked for: it may be gone by now, or was a pipe that has been read.
+    """
+    line = take_apart(arguments)
+    fields = read_options(line.given, environment)
+    fields["when"], fields["debugging_asked"] = _when(fields["when"], environment)
+    fields["ca_file"] = _certificates(fields["ca_file"], environment)
+    fields["token"] = token
+    return make(fields, environment, line.text, line.command)
+
+
 def read_options(given: dict[str, str], environment: dict[str, str]) -> "dict[str, Any]":
     """Return the value of every option by its field's name, no file opened; labels also from the CI's variables."""
     fields: dict[str, Any] = {option.field: option.read(given, environment) for option in OPTIONS}

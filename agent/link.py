@@ -77,3 +77,8 @@ def pair() -> tuple[Link, Link]:
     """Make a link: the keeper's end and the session process' end, both close-on-exec."""
     keeper, session = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     return Link(keeper), Link(session)
+
+
+def inherited(descriptor: int) -> Link:
+    """Take an end of a link that another program has made."""
+    return Link(_socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, descriptor))

@@ -26,16 +26,11 @@ class Pipes:
 
     __slots__ = ("_answered", "_reported", "answers", "inode", "mark", "numbers", "reports")
 
-    def __init__(self, numbers: list[int]) -> None:
-        """Make the pipes; OSError where no descriptor is left."""
-        self.reports, self._reported = os.pipe()
-        try:
-            self._answered, self.answers = os.pipe()
-        except OSError:
-            os.close(self.reports)
-            os.close(self._reported)
-            raise
-        self.mark = numbers[0]
+    def __init__(self, reports: tuple[int, int], answers: tuple[int, int], numbers: list[int]) -> None:
+        """Take both pipes, each by its end to read and its end to write; -1 for one that we have not."""
+        self.reports, self._reported = reports
+        self._answered, self.answers = answers
+        self.mark = numbers[0] if numbers else -1
         self.numbers = Numbers(*numbers) if len(numbers) == len(Numbers.__slots__) else None
         self.inode = os.fstat(self.reports).st_ino
 
@@ -83,9 +78,21 @@ def make() -> Pipes | None:
     if not numbers:
         return None
     try:
-        return Pipes(numbers if len(numbers) == len(Numbers.__slots__) else numbers[:1])
+        reports = os.pipe()
     except OSError:
         return None
+    try:
+        answers = os.pipe()
+    except OSError:
+        os.close(reports[0])
+        os.close(reports[1])
+        return None
+    return Pipes(reports, answers, numbers if len(numbers) == len(Numbers.__slots__) else numbers[:1])
+
+
+def inherited(reports: int, answers: int, numbers: list[int]) -> Pipes:
+    """Take our ends of the pipes of a step that has started."""
+    return Pipes((reports, -1), (-1, answers), numbers)
 
 
 def free_numbers(limit: int, count: int) -> list[int]:

@@ -74,18 +74,27 @@ def sleep(link: Link, config: Config, pipes: Pipes | None) -> "NoReturn":
         signals.unblock_all()
         descriptors.keep_only({link.fileno()} | (pipes.ours if pipes else set()))
         link.send("ready")
-        step = RUNNING if config.standby else _sleep_until_opened(link, pipes)
-        if step.name == "reported" and pipes:
-            from agent.session.inspect.questions import ask_state  # noqa: PLC0415  (while it answers, we import)
-
-            ask_state(config, pipes, os.path.abspath(sys.argv[0]), guard.step())
-        from agent.session import app  # noqa: PLC0415  (asyncio and asyncssh: 20 MiB, for failed steps only)
-
-        app.run(link, config, step, pipes)
+        wake(link, config, RUNNING if config.standby else _sleep_until_opened(link, pipes), pipes)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
-        say(f"the session failed: {type(error).__name__}: {error}")
-        os._exit(FAILED)
+        fail(error)
     os._exit(0)
+
+
+def wake(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
+    """Open a session, and serve it to its end."""
+    if step.name == "reported" and pipes:
+        from agent.session.inspect.questions import ask_state  # noqa: PLC0415  (while it answers, we import)
+
+        ask_state(config, pipes, os.path.abspath(sys.argv[0]), guard.step())
+    from agent.session import app  # noqa: PLC0415  (asyncio and asyncssh: 20 MiB, for failed steps only)
+
+    app.run(link, config, step, pipes)
+
+
+def fail(error: BaseException) -> "NoReturn":
+    """End this process after a fault of ours, with a line about it."""
+    say(f"the session failed: {type(error).__name__}: {error}")
+    os._exit(FAILED)
 
 
 def _sleep_until_opened(link: Link, pipes: Pipes | None) -> StepState:

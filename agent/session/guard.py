@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-PARENT_DEATH = _signal.SIGRTMIN
-"""Tells of the keeper's death: a number that no program sends by itself."""
+PARENT_DEATH = _signal.SIGRTMIN + 1
+"""Tells of the keeper's death: a number that no program sends by itself, and that musl leaves to programs as well."""
 
 NAP_SECONDS = 0.01
 """Between two rounds: the killed take that long to be gone."""

@@ -21,6 +21,7 @@ from archive import frozen, write_archive
 
 REPOSITORY = inventory.REPOSITORY
 LAUNCHER = os.path.join(REPOSITORY, "packaging", "launcher")
+KEEPER = os.path.join(LAUNCHER, "keeper")
 BOOT = os.path.join(REPOSITORY, "packaging", "binary", "boot.py")
 STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
@@ -34,6 +35,8 @@ MUSL = "/usr/lib/x86_64-linux-musl/libc.a"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 INTERPRETER_LIBRARIES = ("-Wl,-Bstatic", "-lexpat", "-lz", "-Wl,-Bdynamic", "-lm")
 LAUNCHER_SOURCES = ("main", "program", "start", "cache", "directory", "install", "payload")
+KEEPER_ALONE = "standalone.c"
+"""The keeper's own program, for its tests."""
 
 
 def main(work: str, output: str) -> None:
@@ -181,13 +184,18 @@ def build_launcher(work: str, output: str) -> None:
             ],
             check=True,
         )
+    subprocess.run([sys.executable, os.path.join(LAUNCHER, "generate.py"), work], check=True)
+    keeper = sorted(name for name in os.listdir(KEEPER) if name.endswith(".c") and name != KEEPER_ALONE)
     sources = [os.path.join(LAUNCHER, f"{name}.c") for name in LAUNCHER_SOURCES]
+    sources += [os.path.join(KEEPER, name) for name in keeper]
     unfinished = os.path.join(work, "agent")
     subprocess.run(
         [
-            *("musl-gcc", "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=.", "-I", LAUNCHER),
+            *("musl-gcc", "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
+            *("-I", LAUNCHER, "-I", KEEPER, "-I", work),
             *(
                 *sources,
+                os.path.join(work, "tables.c"),
                 os.path.join(work, "contents.c"),
                 os.path.join(LAUNCHER, "payload.S"),
                 f"-Wa,-I{work}",

@@ -1,5 +1,5 @@
-/* The agent's static binary: unpacks what it carries, where that has not been done yet, and becomes
- * the interpreter in it. */
+/* The agent's static binary: runs a step by itself, where that is plain. For all else it unpacks
+ * what it carries, where that has not been done yet, and becomes the interpreter in it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "install.h"
 #include "invocation.h"
+#include "keeper/keeper.h"
 
 #define UNABLE_EXIT 70 /* EX_SOFTWARE of sysexits.h */
 
@@ -25,8 +26,21 @@ static int start_interpreter(const struct invocation *invocation)
     return UNABLE_EXIT;
 }
 
+/* What the keeper's session process becomes when a session opens. */
+static void start_session(char **arguments, char **environment)
+{
+    struct invocation invocation;
+    invocation_take(&invocation, arguments, environment);
+    start_interpreter(&invocation);
+}
+
 int main(int count, char **arguments)
 {
+    if (count > 2 && strcmp(arguments[1], "run") == 0) {
+        int status = keeper_main(arguments[0], arguments + 2, environ, start_session);
+        if (status != LEAVE_TO_PYTHON)
+            return status;
+    }
     struct invocation invocation;
     invocation_take(&invocation, arguments, environ);
     if (count > 1 && strcmp(arguments[1], "install") == 0)

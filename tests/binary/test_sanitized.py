@@ -8,6 +8,7 @@ import pytest
 from tests.binary.conftest import REPOSITORY, WORK, Runner
 
 LAUNCHER = os.path.join(REPOSITORY, "packaging", "launcher")
+KEEPER = os.path.join(LAUNCHER, "keeper")
 SOURCES = ("main", "program", "start", "cache", "directory", "install", "payload")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 OPTIONS = {"ASAN_OPTIONS": "detect_leaks=1:exitcode=99", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
@@ -19,9 +20,10 @@ def sanitized(tmp_path_factory):
     subprocess.run(
         [
             *("gcc", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS),
-            *("-I", LAUNCHER, "-I", f"{WORK}/zstd", f"-Wa,-I{WORK}", "-no-pie"),
+            *("-I", LAUNCHER, "-I", KEEPER, "-I", WORK, "-I", f"{WORK}/zstd", f"-Wa,-I{WORK}", "-no-pie"),
             *(f"{LAUNCHER}/{name}.c" for name in SOURCES),
-            *(f"{WORK}/contents.c", f"{LAUNCHER}/payload.S", f"{WORK}/zstd/zstd.o", "-o", str(path)),
+            *(f"{KEEPER}/{name}" for name in os.listdir(KEEPER) if name.endswith(".c") and name != "standalone.c"),
+            *(f"{WORK}/tables.c", f"{WORK}/contents.c", f"{LAUNCHER}/payload.S", f"{WORK}/zstd/zstd.o", "-o", str(path)),
         ],
         check=True,
     )

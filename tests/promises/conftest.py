@@ -205,14 +205,15 @@ def children():
 
 @pytest.fixture
 def session_process():
-    """The pid of a keeper's session process: the one child that runs the keeper's own program."""
+    """The pid of a keeper's session process: the one child that runs the keeper's own program, or has woken."""
 
     def find(keeper):
-        (pid,) = (
-            pid
-            for pid in _children(keeper)
-            if _text(f"/proc/{pid}/cmdline") == _text(f"/proc/{keeper}/cmdline")
-        )
+        found = []
+        while not found:  # it has no command line in the moment of an exec; the test's own timeout guards it
+            own = _text(f"/proc/{keeper}/cmdline")
+            lines = {pid: _text(f"/proc/{pid}/cmdline") for pid in _children(keeper)}
+            found = [pid for pid, line in lines.items() if line == own or "\0_session\0" in line]
+        (pid,) = found
         return pid
 
     return find

@@ -23,7 +23,10 @@ import agent.keeper.keeper as keeper; keeper.STEP_TIMEOUT_MARGIN = 3600
 from agent.cli import main; sys.exit(main())
 """
 OURS = re.compile(rb"holdfast: no session: [^\n]*\n\Z")
-AGENT = [sys.executable, "-I", "-S", "-c", DRIVER, "run", "--step-timeout", "1h"]
+LATE_AGENT = os.environ.get("HOLDFAST_TEST_LATE_AGENT")
+"""Another agent to test so: the keeper in C, built with that margin."""
+AGENT = [LATE_AGENT] if LATE_AGENT else [sys.executable, "-I", "-S", "-c", DRIVER]
+AGENT += ["run", "--step-timeout", "1h"]
 BATCH = 8
 PATIENCE = 60
 

@@ -51,10 +51,19 @@ def test_low_numbers_are_the_scripts():
 
 
 def test_one_number_is_a_mark_and_no_hook():
-    only = pipes.Pipes([500])
+    only = pipes.Pipes(os.pipe(), os.pipe(), [500])
     assert (only.mark, only.numbers) == (500, None)
     for descriptor in {*only.ours, only._reported, only._answered}:
         os.close(descriptor)
+
+
+def test_pipes_of_a_step_that_has_started(made):
+    """Another program has made them: our ends are there, the step's are not."""
+    theirs = pipes.inherited(made.reports, made.answers, [1000, 999, 998])
+    assert theirs.inode == made.inode
+    assert (theirs.mark, theirs.numbers.answers) == (1000, 999)
+    assert theirs.ours == made.ours
+    assert pipes.inherited(made.reports, -1, []).ours == {made.reports}
 
 
 def test_a_plain_step_inherits_the_mark_alone(made):

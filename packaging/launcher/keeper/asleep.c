@@ -1,0 +1,153 @@
+#define _GNU_SOURCE
+#include "asleep.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "descriptors.h"
+#include "guard.h"
+#include "link.h"
+#include "signals.h"
+
+#define NUMBER_BYTES 12
+#define NO_TOKEN "-"
+
+/* What the agent in Python is told on its command line (agent/session/woken.py), before the words
+ * of the message and what followed `agent run`. */
+enum {
+    WORD_PROGRAM,
+    WORD_COMMAND,
+    WORD_LINK,
+    WORD_REPORTS,
+    WORD_ANSWERS,
+    WORD_REPORT_NUMBER,
+    WORD_ANSWERS_NUMBER,
+    WORD_TEXT_NUMBER,
+    WORD_INODE,
+    WORD_TOKEN,
+    WORD_STEP,
+    WORD_STATE,
+    WORD_STATUS,
+    WORD_ELAPSED,
+    WORD_SEPARATOR,
+    WORD_COUNT,
+};
+
+#define NUMBER_WORDS (WORD_STEP - WORD_LINK + 1)
+
+static void keep_over_exec(int descriptor)
+{
+    if (descriptor >= 0)
+        fcntl(descriptor, F_SETFD, 0);
+}
+
+/* Returns a descriptor from which the token is read, -1 if there is none. Neither the environment
+ * nor the command line may have it: others can read them. */
+static int open_token(const char *token)
+{
+    int ends[2];
+    size_t length = strlen(token);
+    if (length == 0 || pipe(ends) != 0)
+        return -1;
+    bool is_written = write(ends[1], token, length) == (ssize_t)length;
+    close(ends[1]);
+    if (is_written)
+        return ends[0];
+    close(ends[0]);
+    return -1;
+}
+
+/* Becomes Python in this very process: our descriptors, and the word of the keeper's death that
+ * may come meanwhile, stay. Returns where that cannot be. */
+static void wake(const struct sleeper *sleeper, int link, pid_t step, const struct message *message)
+{
+    static const struct pipes none = {.reports = -1, .answers = -1};
+    const struct pipes *pipes = sleeper->pipes != NULL ? sleeper->pipes : &none;
+    const struct numbers nothing = {-1, -1, -1};
+    const struct numbers numbers = pipes->has_numbers ? pipes->numbers : nothing;
+    char texts[NUMBER_WORDS][2 * NUMBER_BYTES];
+    size_t count = 0;
+    while (sleeper->plan->words[count] != NULL)
+        count++;
+    char **line = calloc(WORD_COUNT + count + 1, sizeof *line);
+    if (line == NULL)
+        return;
+    const long long values[NUMBER_WORDS] = {
+        link,           pipes->reports, pipes->answers,
+        numbers.report, numbers.answers, numbers.text,
+        (long long)pipes->inode, open_token(sleeper->plan->token), step,
+    };
+    for (int i = 0; i < NUMBER_WORDS; i++) {
+        snprintf(texts[i], sizeof texts[i], "%lld", values[i]);
+        line[WORD_LINK + i] = texts[i];
+    }
+    line[WORD_PROGRAM] = (char *)sleeper->program;
+    line[WORD_COMMAND] = "_session";
+    line[WORD_STATE] = (char *)message->words[1];
+    line[WORD_STATUS] = (char *)message->words[2];
+    line[WORD_ELAPSED] = (char *)message->words[3];
+    line[WORD_SEPARATOR] = "--";
+    memcpy(line + WORD_COUNT, sleeper->plan->words, count * sizeof *line);
+    keep_over_exec(link);
+    keep_over_exec(pipes->reports);
+    keep_over_exec(pipes->answers);
+    keep_over_exec(STDERR_FILENO);
+    sleeper->become(line, sleeper->plan->environment);
+    free(line);
+}
+
+/* Learns the step's pid even if the keeper was killed right after it had been sent. */
+static void read_last_messages(int link, pid_t *step)
+{
+    struct pollfd waiting = {.fd = link, .events = POLLIN};
+    struct message message;
+    while (poll(&waiting, 1, 0) > 0 && link_receive(link, &message))
+        if (message_is(&message, "step") && message.words[1] != NULL)
+            *step = atoi(message.words[1]);
+}
+
+static noreturn void sleep_until_opened(const struct sleeper *sleeper, int link, int death)
+{
+    struct pollfd waiting[] = {{.fd = link, .events = POLLIN}, {.fd = death, .events = POLLIN}};
+    struct message message;
+    pid_t step = 0;
+    ino_t inode = sleeper->pipes != NULL ? sleeper->pipes->inode : 0;
+    for (;;) {
+        if (poll(waiting, 2, -1) < 0)
+            continue;
+        if (waiting[1].revents != 0 || !link_receive(link, &message)) {
+            read_last_messages(link, &step);
+            guard_sweep(step, inode);
+        }
+        if (message_is(&message, "step") && message.words[1] != NULL) {
+            step = atoi(message.words[1]);
+        } else if (message_is(&message, "release") && sleeper->pipes != NULL) {
+            pipes_release(sleeper->pipes);
+        } else if (message_is(&message, "open") && message.words[3] != NULL) {
+            link_send(link, "opened");
+            wake(sleeper, link, step, &message);
+            _exit(SESSION_FAILED_EXIT);
+        }
+    }
+}
+
+noreturn void asleep(const struct sleeper *sleeper, int link)
+{
+    setsid();
+    signals_block_only(ONLY_SIGNAL(PARENT_DEATH));
+    prctl(PR_SET_PDEATHSIG, PARENT_DEATH);
+    link_send(link, "ready"); /* the rest in the shadow of the step's start */
+    int death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));
+    int wanted[] = {link, death, -1, -1};
+    if (sleeper->pipes != NULL) {
+        wanted[2] = sleeper->pipes->reports;
+        wanted[3] = sleeper->pipes->answers;
+    }
+    descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
+    sleep_until_opened(sleeper, link, death);
+}

@@ -1,0 +1,23 @@
+/* The session process from its fork until a session opens: then it becomes Python. */
+#ifndef ASLEEP_H
+#define ASLEEP_H
+
+#include <stdnoreturn.h>
+
+#include "pipes.h"
+#include "plan.h"
+
+/* Becomes the agent in Python; returns where that cannot be. */
+typedef void become_python(char **arguments, char **environment);
+
+struct sleeper {
+    const struct plan *plan;
+    const char *program; /* argv[0] */
+    struct pipes *pipes; /* NULL without */
+    become_python *become;
+};
+
+/* Is the session process, out of the runner's reach; `link` is its end. */
+noreturn void asleep(const struct sleeper *sleeper, int link);
+
+#endif

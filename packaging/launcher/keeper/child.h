@@ -1,0 +1,34 @@
+/* The session process as its keeper sees it: forked, ready, sent for, dismissed. */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "asleep.h"
+#include "tables.h"
+
+#define NO_CODE (-1)
+
+struct child {
+    bool exists; /* else there is none, and nothing else here counts */
+    pid_t pid;
+    int link;
+    int status;     /* NO_STATUS as long as it lives */
+    bool connected; /* until its end of the link is closed */
+    bool opened, over; /* what it has said of its session (link.py) */
+    bool has_verdict;
+    int code; /* the verdict, NO_CODE: the step's own */
+    char name[LINK_LIMIT];
+};
+
+/* Forks the session process and waits until it is out of reach of our group. */
+void child_start(struct child *child, const struct sleeper *sleeper);
+
+/* Kills it and waits until it is gone, for those who wait for nothing else. */
+void child_reap(struct child *child);
+
+/* Takes one message; false if its end of the link is closed. */
+bool child_hear(struct child *child, bool *aborts);
+
+#endif

@@ -1,0 +1,344 @@
+#define _GNU_SOURCE
+#include "keeper.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "descriptors.h"
+#include "ending.h"
+#include "environment.h"
+#include "link.h"
+#include "say.h"
+#include "watch.h"
+
+#define BY_SIGNAL 128 /* what a shell adds to a signal's number */
+#define REASON_BYTES 32
+
+struct keeper {
+    struct plan plan;
+    struct launches launches;
+    struct arrived arrived;
+    struct pipes pipes;
+    struct sleeper sleeper;
+    struct watch watch;
+    bool terminal;
+};
+
+/* Replaces this process by the step, with nothing of ours left; returns where that fails. */
+static int become(const struct keeper *keeper)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+    signals_give_back(&keeper->arrived);
+    return step_become(&keeper->launches.plain, &keeper->launches.plain);
+}
+
+/* Starting */
+
+static void start_session_process(struct keeper *keeper)
+{
+    struct child *session = &keeper->watch.session;
+    if (session->exists)
+        close(session->link);
+    child_start(session, &keeper->sleeper);
+}
+
+static void start_step(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    const struct start start = {
+        .launches = &keeper->launches,
+        .pipes = watch->pipes,
+        .arrived = &keeper->arrived,
+        .link = watch->session.exists ? watch->session.link : -1,
+        .terminal = keeper->terminal,
+    };
+    if (!step_start(&watch->step, &start)) {
+        child_reap(&watch->session);
+        _exit(become(keeper));
+    }
+    watch->has_step = true;
+    watch->hears_hook = watch->pipes != NULL && watch->step.armed;
+    watch_keep_only_ours(watch);
+}
+
+/* Ends what there is, and forks one anew, for a step that runs or has ended. */
+static void replace_session_process(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    child_reap(&watch->session);
+    start_session_process(keeper);
+    if (watch->session.exists && watch->has_step)
+        link_send(watch->session.link, "step %d", (int)watch->step.pid);
+}
+
+/* Opening and closing a session */
+
+/* Tells the session process what became of the step; false if it is gone. */
+static bool tell_state(struct watch *watch, const char *word)
+{
+    const struct step *step = &watch->step;
+    long long elapsed = step_elapsed_ms(step);
+    int outcome = step_outcome(step);
+    if (step_is_running(step))
+        return link_send(watch->session.link, "%s running - %lld", word, elapsed);
+    const char *state = step_waits(step) ? "reported" : outcome != 0 ? "failed" : "passed";
+    return link_send(watch->session.link, "%s %s %d %lld", word, state, outcome, elapsed);
+}
+
+/* Has the session process open a session; false: it died asleep, or there is none. */
+static bool wake(struct watch *watch)
+{
+    struct child *session = &watch->session;
+    if (!session->exists || !session->connected || !tell_state(watch, "open"))
+        return false;
+    long long deadline = now_ms() + OPEN_MS, left;
+    while (session->connected && !session->opened && (left = deadline - now_ms()) > 0)
+        watch_wait(watch, left);
+    return session->opened;
+}
+
+/* Opens a session, or tells one that is open; a session process that died asleep is forked anew. */
+static bool open_session(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    if (watch->session.exists && watch->session.opened) {
+        tell_state(watch, "became");
+        return true;
+    }
+    if (wake(watch))
+        return true;
+    replace_session_process(keeper);
+    return wake(watch);
+}
+
+static void tell_death(struct watch *watch)
+{
+    watch_session_end(watch);
+    int status = watch->session.status;
+    say("the session process ended (%s %d): the session is over",
+        status < 0 ? "signal" : "exit code", status < 0 ? -status : status);
+}
+
+/* Lets the session process say goodbye to its viewers, and sees it gone. */
+static void dismiss(struct watch *watch)
+{
+    char reason[REASON_BYTES] = "-";
+    if (!watch->session.exists)
+        return;
+    if (watch->aborted != NULL) {
+        strncpy(reason, watch->aborted, sizeof reason - 1);
+        for (char *blank = reason; (blank = strchr(blank, ' ')) != NULL;)
+            *blank = '-';
+    }
+    link_send(watch->session.link, "goodbye %s", reason);
+    watch_session_end(watch);
+}
+
+/* Ends the session of a step that ran, with all that its users have started; leaves a guard in its
+ * place. */
+static void close_session(struct keeper *keeper)
+{
+    static struct processes started;
+    struct watch *watch = &keeper->watch;
+    proc_snapshot(&started);
+    proc_choose_below(&started, watch->session.pid, watch->session.pid);
+    proc_keep_chosen(&started);
+    if (watch->session.over)
+        dismiss(watch);
+    else
+        tell_death(watch);
+    ending_users(watch, watch->session.name, &started);
+    replace_session_process(keeper);
+}
+
+/* While the step runs */
+
+static bool is_late(const struct keeper *keeper)
+{
+    long limit = keeper->plan.step_timeout;
+    return limit != 0 &&
+           step_elapsed_ms(&keeper->watch.step) >= (limit - LATE_SECONDS) * 1000LL;
+}
+
+static void serve_sessions(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    struct child *session = &watch->session;
+    if (session->exists && session->opened && (session->over || !session->connected))
+        close_session(keeper);
+    if (!watch->asked_for_session || !step_is_running(&watch->step))
+        return;
+    watch->asked_for_session = false;
+    if (is_late(keeper))
+        say("no session: it would end %d s before the --step-timeout, which is now",
+            LATE_SECONDS);
+    else if (!(session->exists && session->opened) && !open_session(keeper))
+        say("no session: out of processes or memory; the step goes on");
+}
+
+/* Waits until the step has ended, or has reported that it failed. */
+static void run_step(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    struct step *step = &watch->step;
+    long limit = keeper->plan.step_timeout;
+    while (step_is_running(step)) {
+        watch_wait(watch, limit != 0 ? limit * 1000LL - step_elapsed_ms(step) : FOR_EVER);
+        if (limit != 0 && step_is_running(step) && step_elapsed_ms(step) >= limit * 1000LL) {
+            say("the step has run for its --step-timeout, %ld s: ending it", limit);
+            watch_abort(watch, "step-timeout");
+            watch->ends_step = true;
+        }
+        if (watch->ends_step && step_is_running(step)) {
+            ending_all(watch, watch->session.exists ? watch->session.pid : 0);
+            watch->ends_step = false;
+            limit = 0; /* what became another user's cannot be ended, and would be told for ever */
+        }
+        serve_sessions(keeper);
+    }
+}
+
+/* Holding */
+
+static bool is_to_be_held(const struct keeper *keeper)
+{
+    const struct watch *watch = &keeper->watch;
+    const struct child *session = &watch->session;
+    if (watch->aborted != NULL)
+        return false;
+    bool is_open = session->exists && session->opened && !session->over;
+    if (step_outcome(&watch->step) == 0 && !keeper->plan.always && !is_open)
+        return false;
+    if (!is_late(keeper))
+        return true;
+    say("no session: the step ended within the last %d s of its --step-timeout",
+        LATE_SECONDS);
+    return false;
+}
+
+/* Holds until something ends the hold. */
+static void hold(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    struct child *session = &watch->session;
+    long longest = keeper->plan.max_timeout > keeper->plan.linger ? keeper->plan.max_timeout
+                                                                  : keeper->plan.linger;
+    watch->holding = true;
+    bool is_open = open_session(keeper);
+    long long deadline = now_ms() + longest * 1000LL + STUCK_MS;
+    while (is_open && session->connected && !session->has_verdict && watch->aborted == NULL) {
+        long long left = deadline - now_ms();
+        watch_wait(watch, left > 0 ? left : 0);
+        if (now_ms() >= deadline) {
+            say("the session process does not end the session in time: ending it");
+            watch->aborted = "timeout";
+        }
+        if (session->over) { /* the session of the running step ended just before the step did */
+            close_session(keeper);
+            if (!is_to_be_held(keeper))
+                return;
+            is_open = open_session(keeper);
+        }
+    }
+    if (!is_open)
+        say("no session: out of processes or memory; the step's own result stands");
+    else if (!session->has_verdict && watch->aborted == NULL)
+        tell_death(watch);
+}
+
+/* Lets the interpreter die, and ends what is left of a hold; without one the step's own pace
+ * counts. */
+static void finish(struct keeper *keeper)
+{
+    struct watch *watch = &keeper->watch;
+    struct step *step = &watch->step;
+    bool held = watch->session.exists && watch->session.opened;
+    watch_release(watch);
+    if (held)
+        dismiss(watch);
+    long long deadline = now_ms() + step->grace_ms;
+    while (step->status == NO_STATUS && !(held && now_ms() >= deadline)) {
+        long long left = deadline - now_ms();
+        watch_wait(watch, !held ? FOR_EVER : left > 0 ? left : 0);
+    }
+    if (held) {
+        step->overdue = step->status == NO_STATUS;
+        ending_all(watch, 0);
+    }
+    child_reap(&watch->session);
+}
+
+static int verdict(const struct watch *watch)
+{
+    const struct child *session = &watch->session;
+    if (session->exists && session->has_verdict && session->code != NO_CODE)
+        return session->code;
+    return step_outcome(&watch->step);
+}
+
+/* Ends this process with the code, or by the signal. As PID 1 of a container it cannot die of one:
+ * then the code is 128 and its number. */
+static noreturn void leave(int status)
+{
+    if (status < 0) {
+        signals_die_of(-status);
+        _exit(BY_SIGNAL - status);
+    }
+    _exit(status);
+}
+
+static noreturn void run(struct keeper *keeper)
+{
+    start_session_process(keeper);
+    start_step(keeper);
+    run_step(keeper);
+    if (is_to_be_held(keeper))
+        hold(keeper);
+    finish(keeper);
+    leave(verdict(&keeper->watch));
+}
+
+/* Takes our place. Returns what the kernel refused, or NULL. */
+static const char *begin(struct keeper *keeper)
+{
+    descriptors_occupy_standard();
+    keeper->terminal = descriptors_have_terminal();
+    struct pipes *pipes = pipes_make(&keeper->pipes) ? &keeper->pipes : NULL;
+    if (pipes != NULL && pipes->has_numbers)
+        arm_number(&keeper->launches, &pipes->numbers);
+    keeper->sleeper.pipes = pipes;
+    if (!watch_begin(&keeper->watch, &keeper->arrived, pipes, keeper->terminal))
+        return "signalfd";
+    if (prctl(PR_SET_DUMPABLE, 0) != 0) /* our memory and descriptors are nobody's to look at */
+        return "prctl 4";
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        return "prctl 36";
+    return NULL;
+}
+
+int keeper_main(const char *program, char **words, char **environment, become_python *become_it)
+{
+    static struct keeper keeper;
+    if (!plan_make(&keeper.plan, words, environment) ||
+        !arm_prepare(&keeper.launches, &keeper.plan))
+        return LEAVE_TO_PYTHON;
+    if (!keeper.plan.never && access("/proc/self/fd", X_OK) != 0)
+        return LEAVE_TO_PYTHON;
+    environment_wipe(environment);
+    if (keeper.plan.never)
+        return step_become(&keeper.launches.plain, &keeper.launches.plain);
+    keeper.sleeper = (struct sleeper){
+        .plan = &keeper.plan,
+        .program = program,
+        .become = become_it,
+    };
+    signals_take_over(&keeper.arrived);
+    const char *refused = begin(&keeper);
+    if (refused == NULL)
+        run(&keeper);
+    say("no session can open here: the kernel refused %s", refused);
+    return become(&keeper);
+}

@@ -1,0 +1,31 @@
+/* What one `agent run` is to do: the command line and the environment, where both are plain. */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tables.h"
+
+enum shell { SHELL_NONE, SHELL_BASH, SHELL_SH, SHELL_PYTHON };
+
+struct plan {
+    char **words;       /* what follows `agent run`, as it was given */
+    char **environment; /* the step's; with room for one entry more */
+    size_t environment_count;
+    enum shell shell;
+    const char *text; /* the script of -c, or NULL */
+    char **command;   /* what follows; the word before it is there, too */
+    bool errexit;
+    bool never;         /* the step is to run with nothing of ours */
+    bool always;        /* a step that passed is held as well */
+    long max_timeout;   /* seconds */
+    long linger;        /* seconds */
+    long step_timeout;  /* seconds, 0: none */
+    char token[TOKEN_LIMIT + 1]; /* empty: none */
+};
+
+/* Makes the plan of what follows `agent run`. False where anything is not plain. */
+bool plan_make(struct plan *plan, char **words, char **environment);
+
+#endif
