@@ -68,8 +68,6 @@ def _absolute(entry: str) -> str:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    from agent.errors import UsageError  # noqa: PLC0415
-
     match arguments:
         case ["run", "--help" | "-h"]:
             from agent.options import describe  # noqa: PLC0415  (each command loads what it needs)
@@ -79,14 +77,8 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.keeper.run import main as run  # noqa: PLC0415
 
             return run(rest)
-        case ["_state", descriptor]:  # asked for by a failed shell, which has no other child that tells all
-            from agent.inherited import write_state  # noqa: PLC0415
-
-            return write_state(int(descriptor))
-        case ["_session", *words]:  # the session process of the keeper in C, once a session opens
-            from agent.session.woken import main as wake  # noqa: PLC0415
-
-            wake(words)
+        case ["_state" | "_session" as command, *rest] if rest:
+            return _serve_ourselves(command, rest)
         case ["status" | "resume" | "inspect" | "connect" as command, *rest]:
             from agent.session.client import main as ask  # noqa: PLC0415
 
@@ -99,23 +91,42 @@ def _dispatch(arguments: list[str]) -> int:
             from agent.completion import main as complete  # noqa: PLC0415
 
             return _print(complete(rest, COMMANDS))
-        case ["help" | "--help" | "-h", *_]:
-            return _print(HELP)
-        case ["--version" | "-V"]:
-            from agent.about import versions  # noqa: PLC0415
-
-            return _print(versions())
-        case ["--licenses"]:
-            from agent.about import licences  # noqa: PLC0415
-
-            return _print(licences())
-        case ["install", *_]:
-            raise UsageError("only the static binary installs itself; this agent runs from source")
+        case ["help" | "--help" | "-h" | "--version" | "-V" | "--licenses" | "install" as word, *_]:
+            return _tell(word)
         case [word, *_] if word.startswith("-") and not word.startswith("--"):
             from agent.keeper.dropin import main as drop_in  # noqa: PLC0415
 
             return drop_in(arguments)
     return _refuse(arguments)
+
+
+def _serve_ourselves(command: str, words: list[str]) -> int:
+    """Run what only we call, in the places where we need a process of our own."""
+    if command == "_session":  # the session process of the keeper in C, once a session opens
+        from agent.session.woken import main as wake  # noqa: PLC0415
+
+        wake(words)
+    from agent.inherited import write_state  # noqa: PLC0415
+
+    return write_state(int(words[0]))  # for a failed shell, which has no other child that tells all
+
+
+def _tell(word: str) -> int:
+    """Say what we are."""
+    match word:
+        case "--version" | "-V":
+            from agent.about import versions  # noqa: PLC0415
+
+            return _print(versions())
+        case "--licenses":
+            from agent.about import licences  # noqa: PLC0415
+
+            return _print(licences())
+        case "install":
+            from agent.errors import UsageError  # noqa: PLC0415
+
+            raise UsageError("only the static binary installs itself; this agent runs from source")
+    return _print(HELP)
 
 
 def _refuse(arguments: list[str]) -> int:

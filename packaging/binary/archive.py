@@ -45,7 +45,7 @@ def compiled(source: str, name: str) -> bytes:
     """
     shown = name.replace(".", "/") + ("/__init__.py" if source.endswith("/__init__.py") else ".py")
     with open(source, "rb") as file:
-        text = importlib._bootstrap_external.decode_source(file.read())  # noqa: SLF001  (as the interpreter reads it)
+        text = importlib._bootstrap_external.decode_source(file.read())
     code = compile(text, shown, "exec", dont_inherit=True, optimize=0)
     return marshal.dumps(marshal.loads(marshal.dumps(code)))
 

@@ -1,4 +1,6 @@
-"""Build the keeper by itself, which starts the agent from source: `standalone.py OUTPUT [NAME=VALUE...] [--main=FILE] [-- FLAG...]`.
+"""Build the keeper by itself, which starts the agent from source.
+
+    standalone.py OUTPUT [NAME=VALUE...] [--main=FILE] [-- FLAG...]
 
 For its tests: in a moment, with other values of the constants that both keepers share, and with other flags of the
 compiler (CC and FLAGs); FILE is another `main` than that.
@@ -53,7 +55,9 @@ def _interpreter(constants: list[str]) -> tuple[str, str]:
     driver = f"import sys; sys.path[:0] = {[sysconfig.get_path('purelib'), generate.REPOSITORY]}; sys.argv[:1] = []; "
     for constant in constants:
         if constant.startswith(LATE):  # for both keepers, as some steps are left to Python
-            driver += f"import agent.keeper.keeper as k; k.STEP_TIMEOUT_MARGIN = {constant.removeprefix(LATE)}; "
+            driver += (
+                f"import agent.keeper.keeper as k; k.STEP_TIMEOUT_MARGIN = {constant.removeprefix(LATE)}; "
+            )
     driver += "from agent.cli import main; sys.exit(main())"
     return f'-DPYTHON="/usr/bin/{version}"', f'-DDRIVER="{driver}"'
 

@@ -1,4 +1,4 @@
-"""The keeper in C by itself, built in a moment: as it is, for other margins, under sanitizers, or with another `main`."""
+"""The keeper in C by itself, built in a moment: as it is, for other margins, under sanitizers, with another `main`."""
 
 import os
 import subprocess

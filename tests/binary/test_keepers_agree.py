@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+import subprocess
 import sys
 import sysconfig
 import time
@@ -45,18 +46,52 @@ STRAYS = (
 OPTIONS = (
     *((), (), (), ("--timeout", "1s"), ("--timeout=90m", "--linger", "2m"), ("--step", "unit tests")),
     *(("--when", "always"), ("--when", "debug"), ("--when", "never"), ("--heartbeat", "1s", "--node", "1/2")),
-    *(("--timeout", "0s"), ("--timeuot", "1s"), ("--when", "sometimes"), ("--step", "a\nb"), ("--listen", "0.0.0.0:1")),
-    *(("--url", "\u00fc"), ("--relay", "http://x"), ("--max-timeout", "1m"), ("--step-timeout", "3s"), ("--errexit",)),
+    *(
+        ("--timeout", "0s"),
+        ("--timeuot", "1s"),
+        ("--when", "sometimes"),
+        ("--step", "a\nb"),
+        ("--listen", "0.0.0.0:1"),
+    ),
+    *(
+        ("--url", "\u00fc"),
+        ("--relay", "http://x"),
+        ("--max-timeout", "1m"),
+        ("--step-timeout", "3s"),
+        ("--errexit",),
+    ),
 )
 ENVIRONMENTS = (
     *({}, {}, {}, {"HOLDFAST_DEBUG": "0"}, {"HOLDFAST_DEBUG": "1"}, {"RUNNER_DEBUG": "true"}),
     *({"HOLDFAST_TOKEN": "a-token"}, {"HOLDFAST_TOKEN": "not a token"}, {"HOLDFAST_TOKEN_FILE": "/none"}),
-    *({"HOLDFAST_WHEN": ""}, {"HOLDFAST_TIMEOUT": "x"}, {"BASH_ENV": "/none"}, {"SHELLOPTS": "xtrace"}, {"POSIXLY_CORRECT": "1"}),
+    *(
+        {"HOLDFAST_WHEN": ""},
+        {"HOLDFAST_TIMEOUT": "x"},
+        {"BASH_ENV": "/none"},
+        {"SHELLOPTS": "xtrace"},
+        {"POSIXLY_CORRECT": "1"},
+    ),
     *({"PYTHONINSPECT": ""}, {"PATH": "/usr/bin:/bin::/none"}, {"SSL_CERT_FILE": "/none"}),
 )
 COMMANDS = (
-    *((), ("",), ("no-such-command",), ("./none",), ("/tmp",), ("/dev/null",), ("/etc/passwd",), ("true",), ("false",), ("-",)),
-    *(("env",), ("bash", "-c", "exit 3"), ("bash", "-x", "-c", "false"), ("bash", "--norc", "-ec", "false; echo no")),
+    *(
+        (),
+        ("",),
+        ("no-such-command",),
+        ("./none",),
+        ("/tmp",),
+        ("/dev/null",),
+        ("/etc/passwd",),
+        ("true",),
+        ("false",),
+        ("-",),
+    ),
+    *(
+        ("env",),
+        ("bash", "-c", "exit 3"),
+        ("bash", "-x", "-c", "false"),
+        ("bash", "--norc", "-ec", "false; echo no"),
+    ),
     *(("bash", "-s", "a"), ("cat",), ("sh",), ("bash",), ("x" * 300,), ("true", "x" * 140000)),
 )
 
@@ -76,18 +111,31 @@ class Case:
         elif "--step-timeout" not in options:
             options = ("--step-timeout", "1h", *options)
         self.words = [*options, *self._step(chance)]
-        self.ignored = chance.sample(("TERM", "INT", "HUP", "CHLD", "PIPE", "USR2"), chance.choice((0, 0, 0, 1, 2)))
+        self.ignored = chance.sample(
+            ("TERM", "INT", "HUP", "CHLD", "PIPE", "USR2"), chance.choice((0, 0, 0, 1, 2))
+        )
         if self.tty or self.hold:
             self.ignored = []
 
     def __repr__(self):
-        return f"{self.words} {self.environment} signals {self.signals} ignored {self.ignored} tty {self.tty} hold {self.hold}"
+        how = f"signals {self.signals} ignored {self.ignored} tty {self.tty} hold {self.hold}"
+        return f"{self.words} {self.environment} {how}"
 
     def _step(self, chance):
         kind = chance.choice(("command", "sh", "sh", "--shell", "--shell", "--shell", "file"))
         if kind == "command":
             return ["--", *chance.choice(COMMANDS)]
-        ending = chance.choice(("exit {0}", "exit {0}", "exit 0", "kill -{1} $$; exit 4", "set -e; false", "no-such-command", "("))
+        ending = chance.choice(
+            (
+                "exit {0}",
+                "exit {0}",
+                "exit 0",
+                "kill -{1} $$; exit 4",
+                "set -e; false",
+                "no-such-command",
+                "(",
+            )
+        )
         ending = ending.format(chance.choice((0, 1, 2, 126, 127, 255, 256)), chance.choice(DEADLY))
         script = chance.choice(STRAYS)
         if not self.hold and chance.random() < 0.6:
@@ -101,18 +149,25 @@ class Case:
         if kind == "sh":
             return ["--", "sh", "-c", script]
         if kind == "file":
-            return ["--shell", chance.choice(("sh", "bash")), chance.choice(("./step.sh", "step.sh", "none.sh")), "a b"] + (
-                [] if self._write(script) else []
-            )
+            self._write(script)
+            file = chance.choice(("./step.sh", "step.sh", "none.sh"))
+            return ["--shell", chance.choice(("sh", "bash")), file, "a b"]
         if self.signals or chance.random() < 0.7:
             return ["--shell", chance.choice(("sh", "bash")), "-c", script, "zero"]
         self.signals = []
-        program = chance.choice(("print(1); raise SystemExit(3)", "1/0", "", "import os; os.kill(os.getpid(), 9)", "import sys; sys.exit(0)"))
+        program = chance.choice(
+            (
+                "print(1); raise SystemExit(3)",
+                "1/0",
+                "",
+                "import os; os.kill(os.getpid(), 9)",
+                "import sys; sys.exit(0)",
+            )
+        )
         return ["--shell", "python", "-c", program, "argument"]
 
     def _write(self, script):
         self.script = script
-        return True
 
     script = ""
 
@@ -126,19 +181,35 @@ class Run:
         os.makedirs(folder)
         with open(f"{folder}/step.sh", "w") as file:
             file.write(case.script)
-        environment = {"PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C", MARK: self.name, **case.environment}
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": folder,
+            "LC_ALL": "C",
+            MARK: self.name,
+            **case.environment,
+        }
         ignored = [getattr(signal, f"SIG{name}") for name in case.ignored]
 
         def prepare():
             for name in os.environ.keys() - environment.keys():
                 del os.environ[name]
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # as this interpreter has them, the agents must not
+            for number in (
+                signal.SIGPIPE,
+                signal.SIGXFSZ,
+            ):  # as this interpreter has them, the agents must not
                 signal.signal(number, signal.SIG_DFL)
             for number in ignored:
                 signal.signal(number, signal.SIG_IGN)
 
         self.folder = folder
-        words = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *agent, "run", *case.words]
+        words = [
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in environment.items()),
+            *agent,
+            "run",
+            *case.words,
+        ]
         self.launched = Launched(words, tty=case.tty, preexec=prepare, cwd=folder)
 
     def drive(self):
@@ -171,7 +242,7 @@ class Run:
         """Exit code, output without what differs from run to run, and the names of what is left."""
         try:
             code = self.launched.wait(60)
-        except Exception:
+        except subprocess.TimeoutExpired:
             code = "hangs"
             self.launched.process.kill()
         left = self._left()

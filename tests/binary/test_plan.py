@@ -78,9 +78,25 @@ def test_what_is_plain_is_taken(shown, words):
 
 
 VALUES = st.one_of(
-    st.sampled_from(["", "1", "0", "true", "NO", "yes", "bash", "sh", "python", "pwsh", "-", "--", "-c", "/", "/dev/null"]),
-    st.sampled_from(["failure", "always", "never", "debug", "Never", "127.0.0.1:0", "localhost:70000", "[::1]:1"]),
-    st.sampled_from(["ws://a", "wss://a.b-c:443/x", "ws://-a", "ws://a..b", "ws://a.-", "ws://a_", "wss://a:0", "ws://@a", "WS://a"]),
+    st.sampled_from(
+        ["", "1", "0", "true", "NO", "yes", "bash", "sh", "python", "pwsh", "-", "--", "-c", "/", "/dev/null"]
+    ),
+    st.sampled_from(
+        ["failure", "always", "never", "debug", "Never", "127.0.0.1:0", "localhost:70000", "[::1]:1"]
+    ),
+    st.sampled_from(
+        [
+            "ws://a",
+            "wss://a.b-c:443/x",
+            "ws://-a",
+            "ws://a..b",
+            "ws://a.-",
+            "ws://a_",
+            "wss://a:0",
+            "ws://@a",
+            "WS://a",
+        ]
+    ),
     st.sampled_from(["\u212a", "tru\u00e9", "a\u00a0b", "\u0131", "ws://\u0661", "\u0661s"]),
     st.from_regex(r"([0-9]{0,3}h)?([0-9]{0,9}m)?([0-9]{0,3}s)?", fullmatch=True),
     st.from_regex(r"wss?://[a-c.:0-9/_~%-]{0,12}", fullmatch=True),
@@ -130,11 +146,16 @@ def test_a_repeated_variable_counts_once(shown):
     """The first one, as for every program; what is no variable at all is left out, and so are secrets."""
     done = subprocess.run([sys.executable, "-c", EXEC, shown], capture_output=True, check=True)
     fields = done.stdout.split(b"\0")
-    assert [field for field in fields if field.startswith(b"environment=")] == [b"environment=A=1", b"environment=B="]
+    assert [field for field in fields if field.startswith(b"environment=")] == [
+        b"environment=A=1",
+        b"environment=B=",
+    ]
     assert b"token=t" in fields
 
 
-@pytest.mark.parametrize("content", ["token\n", "  token", "to ken", "", "x" * 512 + "\n", "x" * 513, "t\u00f6ken", "a\0b"])
+@pytest.mark.parametrize(
+    "content", ["token\n", "  token", "to ken", "", "x" * 512 + "\n", "x" * 513, "t\u00f6ken", "a\0b"]
+)
 def test_token_files(shown, tmp_path, content):
     path = tmp_path / "token"
     path.write_text(content)

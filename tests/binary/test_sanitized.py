@@ -22,8 +22,19 @@ def sanitized(tmp_path_factory):
             *("gcc", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS),
             *("-I", LAUNCHER, "-I", KEEPER, "-I", WORK, "-I", f"{WORK}/zstd", f"-Wa,-I{WORK}", "-no-pie"),
             *(f"{LAUNCHER}/{name}.c" for name in SOURCES),
-            *(f"{KEEPER}/{name}" for name in os.listdir(KEEPER) if name.endswith(".c") and name != "standalone.c"),
-            *(f"{WORK}/tables.c", f"{WORK}/contents.c", f"{LAUNCHER}/payload.S", f"{WORK}/zstd/zstd.o", "-o", str(path)),
+            *(
+                f"{KEEPER}/{name}"
+                for name in os.listdir(KEEPER)
+                if name.endswith(".c") and name != "standalone.c"
+            ),
+            *(
+                f"{WORK}/tables.c",
+                f"{WORK}/contents.c",
+                f"{LAUNCHER}/payload.S",
+                f"{WORK}/zstd/zstd.o",
+                "-o",
+                str(path),
+            ),
         ],
         check=True,
     )
