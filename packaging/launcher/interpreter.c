@@ -134,7 +134,8 @@ static PyObject *make_holdfast(void)
     PyObject *ignored = PySet_New(NULL);
     PyObject *numbers[] = {PyLong_FromLong(SIGPIPE), PyLong_FromLong(SIGXFSZ)};
     int failed = root == NULL || program == NULL || modules == NULL || ignored == NULL ||
-                 numbers[0] == NULL || numbers[1] == NULL || PyModule_AddObjectRef(module, "root", root) < 0 ||
+                 numbers[0] == NULL || numbers[1] == NULL ||
+                 PyModule_AddObjectRef(module, "root", root) < 0 ||
                  PyModule_AddObjectRef(module, "program", program) < 0 ||
                  PyModule_AddObjectRef(module, "ignored", ignored) < 0 ||
                  PyModule_AddObjectRef(module, "modules", modules) < 0 ||
