@@ -129,12 +129,13 @@ static PyObject *make_holdfast(void)
         return NULL;
     PyObject *root = PyUnicode_DecodeFSDefault(handed.root);
     PyObject *program = PyUnicode_DecodeFSDefault(handed.program);
-    PyObject *modules =
-        PyMemoryView_FromMemory((char *)handed.modules, (Py_ssize_t)handed.modules_size, PyBUF_READ);
+    PyObject *modules = PyMemoryView_FromMemory(
+        (char *)handed.modules, (Py_ssize_t)handed.modules_size, PyBUF_READ);
     PyObject *ignored = PySet_New(NULL);
     PyObject *numbers[] = {PyLong_FromLong(SIGPIPE), PyLong_FromLong(SIGXFSZ)};
-    int failed = root == NULL || program == NULL || modules == NULL || ignored == NULL || numbers[0] == NULL ||
-                 numbers[1] == NULL || PyModule_AddObjectRef(module, "root", root) < 0 ||
+    int failed = root == NULL || program == NULL || modules == NULL || ignored == NULL ||
+                 numbers[0] == NULL || numbers[1] == NULL ||
+                 PyModule_AddObjectRef(module, "root", root) < 0 ||
                  PyModule_AddObjectRef(module, "program", program) < 0 ||
                  PyModule_AddObjectRef(module, "ignored", ignored) < 0 ||
                  PyModule_AddObjectRef(module, "modules", modules) < 0 ||

@@ -11,6 +11,7 @@ import pytest
 from tests.binary.conftest import BINARY, REPOSITORY
 
 SIZE_LIMIT = 15_000_000
+COLUMNS = 100
 BUILD_SECONDS = 900
 
 
@@ -59,6 +60,14 @@ def test_it_is_the_same_wherever_it_is_built(tmp_path):
     for name in ("agent", "agent.cdx.json"):
         ours = os.path.join(REPOSITORY, "dist", name)
         assert subprocess.run(["cmp", ours, str(other / "dist" / name)], check=False).returncode == 0
+
+
+def test_the_launcher_is_fit_to_be_read():
+    folder = os.path.join(REPOSITORY, "packaging", "launcher")
+    for name in os.listdir(folder):
+        if name.endswith((".c", ".h", ".S")):
+            with open(os.path.join(folder, name), encoding="ascii") as file:
+                assert max(len(line.rstrip("\n")) for line in file) <= COLUMNS, name
 
 
 def test_version(binary):
