@@ -33,10 +33,28 @@ static void choose_left(struct processes *processes, pid_t spare)
     proc_choose_below(processes, getpid(), spare);
 }
 
-void ending_all(struct watch *watch, pid_t spare)
+static void tell(const struct process *process, struct processes *told, struct processes *refused)
 {
-    static struct processes processes, told, refused;
-    told.count = refused.count = 0;
+    if (is_in(told, process) || !proc_add(told, process))
+        return;
+    send_signal(process, SIGTERM, refused);
+    send_signal(process, SIGCONT, refused);
+}
+
+void ending_tell(struct processes *told, pid_t spare)
+{
+    static struct processes processes, refused;
+    refused.count = 0;
+    choose_left(&processes, spare);
+    for (size_t i = 0; i < processes.count; i++)
+        if (processes.all[i].chosen && proc_is_alive(&processes.all[i]))
+            tell(&processes.all[i], told, &refused);
+}
+
+void ending_all(struct watch *watch, pid_t spare, struct processes *told)
+{
+    static struct processes processes, refused;
+    refused.count = 0;
     long long begun = now_ms();
     bool any = true;
     while (any && now_ms() - begun <= TERM_MS + KILL_MS) {
@@ -48,12 +66,10 @@ void ending_all(struct watch *watch, pid_t spare)
             if (!process->chosen || !proc_is_alive(process) || is_in(&refused, process))
                 continue;
             any = true;
-            if (is_late) {
+            if (is_late)
                 send_signal(process, SIGKILL, &refused);
-            } else if (!is_in(&told, process) && proc_add(&told, process)) {
-                send_signal(process, SIGTERM, &refused);
-                send_signal(process, SIGCONT, &refused);
-            }
+            else
+                tell(process, told, &refused);
         }
         if (any)
             watch_wait(watch, ENDING_NAP_MS);

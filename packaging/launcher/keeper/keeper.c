@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "keeper.h"
 
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -193,7 +193,9 @@ static void run_step(struct keeper *keeper)
             watch->ends_step = true;
         }
         if (watch->ends_step && step_is_running(step)) {
-            ending_all(watch, watch->session.exists ? watch->session.pid : 0);
+            struct processes told = {0};
+            ending_all(watch, watch->session.exists ? watch->session.pid : 0, &told);
+            free(told.all);
             watch->ends_step = false;
             limit = 0; /* what became another user's cannot be ended, and would be told for ever */
         }
@@ -255,8 +257,11 @@ static void finish(struct keeper *keeper)
 {
     struct watch *watch = &keeper->watch;
     struct step *step = &watch->step;
+    struct processes told = {0};
     bool held = watch->session.exists && watch->session.opened;
     watch_release(watch);
+    if (held && step->status != NO_STATUS)
+        ending_tell(&told, watch->session.pid);
     if (held)
         dismiss(watch);
     long long deadline = now_ms() + step->grace_ms;
@@ -266,7 +271,8 @@ static void finish(struct keeper *keeper)
     }
     if (held) {
         step->overdue = step->status == NO_STATUS;
-        ending_all(watch, 0);
+        ending_all(watch, 0, &told);
+        free(told.all);
     }
     child_reap(&watch->session);
 }
