@@ -12,6 +12,7 @@
 #include "descriptors.h"
 #include "guard.h"
 #include "link.h"
+#include "memory.h"
 #include "signals.h"
 
 #define NUMBER_BYTES 12
@@ -149,5 +150,6 @@ noreturn void asleep(const struct sleeper *sleeper, int link)
         wanted[3] = sleeper->pipes->answers;
     }
     descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
+    memory_let_go();
     sleep_until_opened(sleeper, link, death);
 }

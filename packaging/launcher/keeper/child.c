@@ -24,7 +24,7 @@ static bool is_ready(int link)
            message_is(&message, "ready");
 }
 
-void child_start(struct child *child, const struct sleeper *sleeper)
+void child_fork(struct child *child, const struct sleeper *sleeper)
 {
     int ends[2];
     child->exists = false;
@@ -48,11 +48,15 @@ void child_start(struct child *child, const struct sleeper *sleeper)
         .connected = true,
         .code = NO_CODE,
     };
-    if (!is_ready(child->link)) {
-        child_reap(child);
-        close(child->link);
-        child->exists = false;
-    }
+}
+
+void child_wait_until_ready(struct child *child)
+{
+    if (!child->exists || is_ready(child->link))
+        return;
+    child_reap(child);
+    close(child->link);
+    child->exists = false;
 }
 
 void child_reap(struct child *child)

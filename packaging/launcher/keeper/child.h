@@ -22,8 +22,11 @@ struct child {
     char name[LINK_LIMIT];
 };
 
-/* Forks the session process and waits until it is out of reach of our group. */
-void child_start(struct child *child, const struct sleeper *sleeper);
+/* Forks the session process. */
+void child_fork(struct child *child, const struct sleeper *sleeper);
+
+/* Waits until it is out of reach of our group; where it does not get there, there is none. */
+void child_wait_until_ready(struct child *child);
 
 /* Kills it and waits until it is gone, for those who wait for nothing else. */
 void child_reap(struct child *child);

@@ -11,6 +11,7 @@
 #include "ending.h"
 #include "environment.h"
 #include "link.h"
+#include "memory.h"
 #include "say.h"
 #include "watch.h"
 
@@ -37,14 +38,6 @@ static int become(const struct keeper *keeper)
 
 /* Starting */
 
-static void start_session_process(struct keeper *keeper)
-{
-    struct child *session = &keeper->watch.session;
-    if (session->exists)
-        close(session->link);
-    child_start(session, &keeper->sleeper);
-}
-
 static void start_step(struct keeper *keeper)
 {
     struct watch *watch = &keeper->watch;
@@ -62,6 +55,7 @@ static void start_step(struct keeper *keeper)
     watch->has_step = true;
     watch->hears_hook = watch->pipes != NULL && watch->step.armed;
     watch_keep_only_ours(watch);
+    memory_let_go();
 }
 
 /* Ends what there is, and forks one anew, for a step that runs or has ended. */
@@ -69,7 +63,10 @@ static void replace_session_process(struct keeper *keeper)
 {
     struct watch *watch = &keeper->watch;
     child_reap(&watch->session);
-    start_session_process(keeper);
+    if (watch->session.exists)
+        close(watch->session.link);
+    child_fork(&watch->session, &keeper->sleeper);
+    child_wait_until_ready(&watch->session);
     if (watch->session.exists && watch->has_step)
         link_send(watch->session.link, "step %d", (int)watch->step.pid);
 }
@@ -298,7 +295,7 @@ static noreturn void leave(int status)
 
 static noreturn void run(struct keeper *keeper)
 {
-    start_session_process(keeper);
+    child_wait_until_ready(&keeper->watch.session);
     start_step(keeper);
     run_step(keeper);
     if (is_to_be_held(keeper))
@@ -307,19 +304,22 @@ static noreturn void run(struct keeper *keeper)
     leave(verdict(&keeper->watch));
 }
 
-/* Takes our place. Returns what the kernel refused, or NULL. */
+/* Takes our place, the session process beside us. Returns what the kernel refused, or NULL. */
 static const char *begin(struct keeper *keeper)
 {
+    struct watch *watch = &keeper->watch;
     descriptors_occupy_standard();
-    keeper->terminal = descriptors_have_terminal();
     struct pipes *pipes = pipes_make(&keeper->pipes) ? &keeper->pipes : NULL;
-    if (pipes != NULL && pipes->has_numbers)
-        arm_number(&keeper->launches, &pipes->numbers);
     keeper->sleeper.pipes = pipes;
-    if (!watch_begin(&keeper->watch, &keeper->arrived, pipes, keeper->terminal))
-        return "signalfd";
     if (prctl(PR_SET_DUMPABLE, 0) != 0) /* our memory and descriptors are nobody's to look at */
         return "prctl 4";
+    child_fork(&watch->session, &keeper->sleeper);
+    /* While it gets ready: */
+    keeper->terminal = descriptors_have_terminal();
+    if (pipes != NULL && pipes->has_numbers)
+        arm_number(&keeper->launches, &pipes->numbers);
+    if (!watch_begin(watch, &keeper->arrived, pipes, keeper->terminal))
+        return "signalfd";
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return "prctl 36";
     return NULL;
@@ -345,6 +345,7 @@ int keeper_main(const char *program, char **words, char **environment, become_py
     const char *refused = begin(&keeper);
     if (refused == NULL)
         run(&keeper);
+    child_reap(&keeper.watch.session);
     say("no session can open here: the kernel refused %s", refused);
     return become(&keeper);
 }

@@ -17,7 +17,8 @@
 bool watch_begin(struct watch *watch, const struct arrived *arrived, struct pipes *pipes,
                  bool terminal)
 {
-    *watch = (struct watch){.pipes = pipes, .terminal = terminal};
+    watch->pipes = pipes;
+    watch->terminal = terminal;
     parent_watch(&watch->parent, !arrived->hangup_ignored);
     watch->signals = signals_descriptor(arrived->watched);
     return watch->signals >= 0;
