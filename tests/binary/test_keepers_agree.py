@@ -125,7 +125,13 @@ class Case:
     def _step(self, chance):
         kind = chance.choice(("command", "sh", "sh", "--shell", "--shell", "--shell", "file"))
         if kind == "command":
-            return ["--", *chance.choice(COMMANDS)]
+            words = chance.choice(COMMANDS)
+            if words[:1] in (
+                ("bash",),
+                ("sh",),
+            ):  # at a prompt, what was typed before it came is anybody's guess
+                self.tty = False
+            return ["--", *words]
         ending = chance.choice(
             (
                 "exit {0}",

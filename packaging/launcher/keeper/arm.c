@@ -199,7 +199,7 @@ static bool prepare_bash(struct launches *launches, const struct plan *plan)
 
 /* sh */
 
-/* Returns the text of a script's file; NULL where it cannot be an argument, or not be read twice. */
+/* Returns the text of a script's file; NULL where it cannot be an argument, or be read twice. */
 static char *read_script(const char *path)
 {
     struct stat status;
@@ -277,16 +277,15 @@ static bool has_zip_end(int file, off_t size)
 {
     static const char sign[] = {'P', 'K', 5, 6};
     char *tail = malloc(ZIP_TAIL_BYTES);
-    ssize_t length = -1;
-    if (tail != NULL)
-        length = pread(file, tail, ZIP_TAIL_BYTES, size > ZIP_TAIL_BYTES ? size - ZIP_TAIL_BYTES : 0);
+    off_t start = size > ZIP_TAIL_BYTES ? size - ZIP_TAIL_BYTES : 0;
+    ssize_t length = tail != NULL ? pread(file, tail, ZIP_TAIL_BYTES, start) : -1;
     bool found = length < 0 || memmem(tail, (size_t)length, sign, sizeof sign) != NULL;
     free(tail);
     return found;
 }
 
-/* Tells whether the interpreter finds one text there: no archive, folder, compiled file, named pipe,
- * terminal. */
+/* Tells whether the interpreter finds one text there: no archive, folder, compiled file, named
+ * pipe, terminal. */
 static bool is_python_text(const char *name)
 {
     struct stat status;

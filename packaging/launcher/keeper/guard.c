@@ -66,7 +66,7 @@ noreturn void guard_sweep(pid_t step, ino_t inode)
         proc_snapshot(&processes);
         choose_related(&processes, step, me.start);
         any = kill_chosen(&processes);
-        /* The slow look only after the quick blow; both see one state, so nobody escapes between. */
+        /* The slow look after the quick blow; both see one state, so nobody escapes between. */
         if (inode != 0) {
             choose_holders(&processes, inode);
             any = kill_chosen(&processes) || any;

@@ -3,7 +3,7 @@
 #define MEMORY_H
 
 /* Lets go of our own file's pages: what the start has read, and, as the kernel maps files in pieces
- * of 64 KiB, much beside. What the wait needs comes back by itself. Halves the memory of a keeper. */
+ * of 64 KiB, much beside. What the wait needs comes back by itself. */
 void memory_let_go(void);
 
 #endif

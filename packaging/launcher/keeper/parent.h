@@ -13,8 +13,8 @@ struct parent {
     bool heard;     /* it has been read: a look is enough from then on */
 };
 
-/* Not watched if a hang-up arrived ignored (`nohup`), or without a parent that we can see: as PID 1,
- * or from another PID namespace. */
+/* Not watched if a hang-up arrived ignored (`nohup`), or without a parent that we can see: as PID
+ * 1, or from another PID namespace. */
 void parent_watch(struct parent *parent, bool watched);
 
 /* Tells whether there is no descriptor that tells of its death. */

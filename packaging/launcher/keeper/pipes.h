@@ -22,7 +22,7 @@ struct pipes {
 /* Makes the pipes. False where no number is free, or no descriptor is left: then there are none. */
 bool pipes_make(struct pipes *pipes);
 
-/* Gives the step its ends, in the process that becomes it; false if it can only be started plain. */
+/* Gives the step its ends, in the process that becomes it; false if it can only start plain. */
 bool pipes_hand_over(const struct pipes *pipes, const struct launch *launch);
 
 /* Reads the code of a report that has come, from 1 to 255; 0 if that is no report. */

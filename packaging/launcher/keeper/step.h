@@ -34,10 +34,10 @@ struct start {
     bool terminal;
 };
 
-/* Replaces this process by the step; returns 126 or 127 only if that fails, after a line about it. */
+/* Replaces this process by the step; returns 126 or 127 only if that fails, after a line why. */
 int step_become(const struct launch *launch, const struct launch *plain);
 
-/* Starts the step, and returns once it has become its program; false where nothing can be forked. */
+/* Starts the step, and returns once it has become its program; false where it cannot be forked. */
 bool step_start(struct step *step, const struct start *start);
 
 /* Tells whether it has neither ended nor reported that it failed. */
@@ -46,7 +46,7 @@ bool step_is_running(const struct step *step);
 /* Tells whether its interpreter waits for its release. */
 bool step_waits(const struct step *step);
 
-/* Tells whether signals are for it. An interpreter that waits would die of them as it never would. */
+/* Tells whether signals are for it: an interpreter that waits would die as it never would bare. */
 bool step_takes_signals(const struct step *step);
 
 bool step_is_stopped(const struct step *step);

@@ -28,7 +28,7 @@ struct watch {
     bool holding;           /* then signals are for us, not for the step */
 };
 
-/* Begins with signals and parent; all else is zero, but the session. False where the kernel refuses. */
+/* Begins with signals and parent. False where the kernel refuses. The session stays as it is. */
 bool watch_begin(struct watch *watch, const struct arrived *arrived, struct pipes *pipes,
                  bool terminal);
 
