@@ -1,4 +1,4 @@
-"""The keeper in C, each of its paths once under the sanitizers for addresses and undefined behaviour: nothing is found."""
+"""The keeper in C, each path once under the sanitizers for addresses and undefined behaviour: nothing is found."""
 
 import os
 import signal

@@ -16,14 +16,6 @@
 #define CODE_DIGITS 3
 #define HIGHEST_CODE 255
 
-static bool is_ready(int link)
-{
-    struct pollfd waiting = {.fd = link, .events = POLLIN};
-    struct message message;
-    return poll(&waiting, 1, READY_MS) > 0 && link_receive(link, &message) &&
-           message_is(&message, "ready");
-}
-
 void child_fork(struct child *child, const struct sleeper *sleeper)
 {
     int ends[2];
@@ -50,9 +42,18 @@ void child_fork(struct child *child, const struct sleeper *sleeper)
     };
 }
 
-void child_wait_until_ready(struct child *child)
+bool child_wait_until_ready(struct child *child)
 {
-    if (!child->exists || is_ready(child->link))
+    struct pollfd waiting = {.fd = child->link, .events = POLLIN};
+    struct message message;
+    child->ready = child->exists && poll(&waiting, 1, READY_MS) > 0 &&
+                   link_receive(child->link, &message) && message_is(&message, "ready");
+    return child->ready;
+}
+
+void child_discard_unready(struct child *child)
+{
+    if (!child->exists || child->ready)
         return;
     child_reap(child);
     close(child->link);

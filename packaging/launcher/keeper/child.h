@@ -15,6 +15,7 @@ struct child {
     pid_t pid;
     int link;
     int status;     /* NO_STATUS as long as it lives */
+    bool ready;
     bool connected; /* until its end of the link is closed */
     bool opened, over; /* what it has said of its session (link.py) */
     bool has_verdict;
@@ -25,8 +26,12 @@ struct child {
 /* Forks the session process. */
 void child_fork(struct child *child, const struct sleeper *sleeper);
 
-/* Waits until it is out of reach of our group; where it does not get there, there is none. */
-void child_wait_until_ready(struct child *child);
+/* Waits until it is out of reach of our group; the step's process may do so, which has our memory.
+ * Returns whether it got there. */
+bool child_wait_until_ready(struct child *child);
+
+/* Ends one that did not get there: then there is none. */
+void child_discard_unready(struct child *child);
 
 /* Kills it and waits until it is gone, for those who wait for nothing else. */
 void child_reap(struct child *child);

@@ -45,13 +45,14 @@ static void start_step(struct keeper *keeper)
         .launches = &keeper->launches,
         .pipes = watch->pipes,
         .arrived = &keeper->arrived,
-        .link = watch->session.exists ? watch->session.link : -1,
+        .session = &watch->session,
         .terminal = keeper->terminal,
     };
     if (!step_start(&watch->step, &start)) {
         child_reap(&watch->session);
         _exit(become(keeper));
     }
+    child_discard_unready(&watch->session);
     watch->has_step = true;
     watch->hears_hook = watch->pipes != NULL && watch->step.armed;
     watch_keep_only_ours(watch);
@@ -67,6 +68,7 @@ static void replace_session_process(struct keeper *keeper)
         close(watch->session.link);
     child_fork(&watch->session, &keeper->sleeper);
     child_wait_until_ready(&watch->session);
+    child_discard_unready(&watch->session);
     if (watch->session.exists && watch->has_step)
         link_send(watch->session.link, "step %d", (int)watch->step.pid);
 }
@@ -295,7 +297,6 @@ static noreturn void leave(int status)
 
 static noreturn void run(struct keeper *keeper)
 {
-    child_wait_until_ready(&keeper->watch.session);
     start_step(keeper);
     run_step(keeper);
     if (is_to_be_held(keeper))

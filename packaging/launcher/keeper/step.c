@@ -103,7 +103,8 @@ struct birth {
     pid_t keeper;
 };
 
-/* What the step's process does before it is the step. It must never be there without a guard. */
+/* What the step's process does before it is the step. It must never be there without a guard: until
+ * the session process is one, it dies with the keeper. */
 static int be(void *argument)
 {
     const struct birth *birth = argument;
@@ -120,8 +121,8 @@ static int be(void *argument)
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() == birth->keeper) {
-        if (start->link >= 0)
-            link_send(start->link, "step %d", (int)getpid());
+        if (child_wait_until_ready(start->session))
+            link_send(start->session->link, "step %d", (int)getpid());
         prctl(PR_SET_PDEATHSIG, 0);
         signals_give_back(start->arrived);
         status = step_become(launch, plain);

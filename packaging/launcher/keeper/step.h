@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "arm.h"
+#include "child.h"
 #include "pipes.h"
 #include "signals.h"
 
@@ -30,7 +31,7 @@ struct start {
     const struct launches *launches;
     const struct pipes *pipes; /* NULL without */
     const struct arrived *arrived;
-    int link; /* on which its process is told to the session process, -1 without */
+    struct child *session; /* which the step waits for, and is told to */
     bool terminal;
 };
 
