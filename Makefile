@@ -69,6 +69,9 @@ test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the pr
 	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary
 	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises tests/containers
+	$(BIN)/python packaging/launcher/standalone.py $(BUILD)/late-agent LATE_SECONDS=3600
+	HOLDFAST_TEST_LATE_AGENT=$(abspath $(BUILD)/late-agent) $(BIN)/python -m pytest -n 2 --dist worksteal \
+		tests/promises/test_shells_as_bare.py
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | `ready` | session → keeper | asleep, in a session of its own: the step may start |
 | `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
 | `open STATE STATUS MS` | keeper → session | open a session for a step in this state, MS since its start |
+| `hidden` | session → keeper | nobody else can look at its memory and descriptors: it may have the token (keeper in C) |
 | `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |
 | `named ID` | session → keeper | the session's id, which what its users start has in its environment |
 | `enabled` | session → keeper | the relay has opened it, in standby, while the step runs |

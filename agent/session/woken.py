@@ -73,7 +73,8 @@ def main(words: list[str]) -> "NoReturn":
             guard.watch_step(given.step)
         guard.stand(end, ends.inode if ends else None)
         signals.unblock_all()
-        configuration = config.read_again(given.arguments, secrets.arrived(), _token(given.token))
+        token = _token(given.token, end)
+        configuration = config.read_again(given.arguments, secrets.arrived(), token)
         asleep.wake(end, configuration, given.state, ends)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         asleep.fail(error)
@@ -88,9 +89,13 @@ def _pipes(given: Words) -> pipes.Pipes | None:
     return pipes.inherited(given.reports, given.answers, [number for number in numbers if number != _NONE])
 
 
-def _token(descriptor: int) -> str | None:
-    """Read the token from its pipe, which nobody else has."""
+def _token(descriptor: int, end: link.Link) -> str | None:
+    """Read the token from its pipe, into which the keeper writes it now that nobody else can look there.
+
+    A keeper that is gone has closed it; the guard knows.
+    """
     if descriptor == _NONE:
         return None
+    end.send("hidden")
     with open(descriptor, encoding="ascii") as file:
         return file.read()

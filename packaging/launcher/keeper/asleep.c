@@ -16,7 +16,6 @@
 #include "signals.h"
 
 #define NUMBER_BYTES 12
-#define NO_TOKEN "-"
 
 /* What the agent in Python is told on its command line (agent/session/woken.py), before the words
  * of the message and what followed `agent run`. */
@@ -47,25 +46,10 @@ static void keep_over_exec(int descriptor)
         fcntl(descriptor, F_SETFD, 0);
 }
 
-/* Returns a descriptor from which the token is read, -1 if there is none. Neither the environment
- * nor the command line may have it: others can read them. */
-static int open_token(const char *token)
-{
-    int ends[2];
-    size_t length = strlen(token);
-    if (length == 0 || pipe(ends) != 0)
-        return -1;
-    bool is_written = write(ends[1], token, length) == (ssize_t)length;
-    close(ends[1]);
-    if (is_written)
-        return ends[0];
-    close(ends[0]);
-    return -1;
-}
-
 /* Becomes Python in this very process: our descriptors, and the word of the keeper's death that
  * may come meanwhile, stay. Returns where that cannot be. */
-static void wake(const struct sleeper *sleeper, int link, pid_t step, const struct message *message)
+static void wake(const struct sleeper *sleeper, const struct ends *ends, pid_t step,
+                 const struct message *message)
 {
     static const struct pipes none = {.reports = -1, .answers = -1};
     const struct pipes *pipes = sleeper->pipes != NULL ? sleeper->pipes : &none;
@@ -79,9 +63,9 @@ static void wake(const struct sleeper *sleeper, int link, pid_t step, const stru
     if (line == NULL)
         return;
     const long long values[NUMBER_WORDS] = {
-        link,           pipes->reports, pipes->answers,
+        ends->link,     pipes->reports, pipes->answers,
         numbers.report, numbers.answers, numbers.text,
-        (long long)pipes->inode, open_token(sleeper->plan->token), step,
+        (long long)pipes->inode, ends->token, step,
     };
     for (int i = 0; i < NUMBER_WORDS; i++) {
         snprintf(texts[i], sizeof texts[i], "%lld", values[i]);
@@ -94,7 +78,8 @@ static void wake(const struct sleeper *sleeper, int link, pid_t step, const stru
     line[WORD_ELAPSED] = (char *)message->words[3];
     line[WORD_SEPARATOR] = "--";
     memcpy(line + WORD_COUNT, sleeper->plan->words, count * sizeof *line);
-    keep_over_exec(link);
+    keep_over_exec(ends->link);
+    keep_over_exec(ends->token);
     keep_over_exec(pipes->reports);
     keep_over_exec(pipes->answers);
     keep_over_exec(STDERR_FILENO);
@@ -112,8 +97,10 @@ static void read_last_messages(int link, pid_t *step)
             *step = atoi(message.words[1]);
 }
 
-static noreturn void sleep_until_opened(const struct sleeper *sleeper, int link, int death)
+static noreturn void sleep_until_opened(const struct sleeper *sleeper, const struct ends *ends,
+                                        int death)
 {
+    int link = ends->link;
     struct pollfd waiting[] = {{.fd = link, .events = POLLIN}, {.fd = death, .events = POLLIN}};
     struct message message;
     pid_t step = 0;
@@ -131,25 +118,25 @@ static noreturn void sleep_until_opened(const struct sleeper *sleeper, int link,
             pipes_release(sleeper->pipes);
         } else if (message_is(&message, "open") && message.words[3] != NULL) {
             link_send(link, "opened");
-            wake(sleeper, link, step, &message);
+            wake(sleeper, ends, step, &message);
             _exit(SESSION_FAILED_EXIT);
         }
     }
 }
 
-noreturn void asleep(const struct sleeper *sleeper, int link)
+noreturn void asleep(const struct sleeper *sleeper, const struct ends *ends)
 {
     setsid();
     signals_block_only(ONLY_SIGNAL(PARENT_DEATH));
     prctl(PR_SET_PDEATHSIG, PARENT_DEATH);
-    link_send(link, "ready"); /* the rest in the shadow of the step's start */
+    link_send(ends->link, "ready"); /* the rest in the shadow of the step's start */
     int death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));
-    int wanted[] = {link, death, -1, -1};
+    int wanted[] = {ends->link, death, ends->token, -1, -1};
     if (sleeper->pipes != NULL) {
-        wanted[2] = sleeper->pipes->reports;
-        wanted[3] = sleeper->pipes->answers;
+        wanted[3] = sleeper->pipes->reports;
+        wanted[4] = sleeper->pipes->answers;
     }
     descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
     memory_let_go();
-    sleep_until_opened(sleeper, link, death);
+    sleep_until_opened(sleeper, ends, death);
 }

@@ -17,7 +17,13 @@ struct sleeper {
     become_python *become;
 };
 
-/* Is the session process, out of the runner's reach; `link` is its end. */
-noreturn void asleep(const struct sleeper *sleeper, int link);
+/* What a session process has of its keeper. */
+struct ends {
+    int link;
+    int token; /* where the token is read, once the keeper gives it; -1: there is none */
+};
+
+/* Is the session process, out of the runner's reach. */
+noreturn void asleep(const struct sleeper *sleeper, const struct ends *ends);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,35 +12,65 @@
 #include <unistd.h>
 
 #include "link.h"
+#include "say.h"
 #include "step.h"
 
 #define CODE_DIGITS 3
 #define HIGHEST_CODE 255
 
+/* The link, and a pipe for the token if there is one: each its end and ours. */
+struct joints {
+    int link[2];
+    int token[2];
+};
+
+static bool join(struct joints *joints, bool has_token)
+{
+    joints->token[0] = joints->token[1] = -1;
+    if (!link_make(joints->link))
+        return false;
+    if (!has_token || pipe2(joints->token, O_CLOEXEC) == 0)
+        return true;
+    close(joints->link[0]);
+    close(joints->link[1]);
+    return false;
+}
+
 void child_fork(struct child *child, const struct sleeper *sleeper)
 {
-    int ends[2];
+    struct joints joints;
+    const char *token = sleeper->plan->token;
     child->exists = false;
-    if (!link_make(ends))
+    if (!join(&joints, *token != '\0'))
         return;
     pid_t pid = fork();
     if (pid == 0) {
-        close(ends[0]);
-        asleep(sleeper, ends[1]);
+        const struct ends ends = {.link = joints.link[1], .token = joints.token[0]};
+        close(joints.link[0]);
+        close(joints.token[1]);
+        asleep(sleeper, &ends);
     }
-    close(ends[1]);
-    if (pid < 0) {
-        close(ends[0]);
-        return;
-    }
+    close(joints.link[1]);
+    close(joints.token[0]);
     *child = (struct child){
-        .exists = true,
+        .exists = pid > 0,
         .pid = pid,
-        .link = ends[0],
+        .link = joints.link[0],
+        .token_pipe = joints.token[1],
+        .token = token,
         .status = NO_STATUS,
         .connected = true,
         .code = NO_CODE,
     };
+    if (pid < 0)
+        child_close(child);
+}
+
+void child_close(struct child *child)
+{
+    close(child->link);
+    close(child->token_pipe);
+    child->link = child->token_pipe = -1;
 }
 
 bool child_wait_until_ready(struct child *child)
@@ -56,7 +87,7 @@ void child_discard_unready(struct child *child)
     if (!child->exists || child->ready)
         return;
     child_reap(child);
-    close(child->link);
+    child_close(child);
     child->exists = false;
 }
 
@@ -83,6 +114,19 @@ static int parse_code(const char *word)
     return atoi(word);
 }
 
+/* Gives the token to a session process whose memory and descriptors nobody else can look at. Before
+ * that, what it could read from a pipe every process of its user could. */
+static void give_token(struct child *child)
+{
+    if (child->token_pipe < 0)
+        return;
+    size_t length = strlen(child->token);
+    if (write(child->token_pipe, child->token, length) != (ssize_t)length)
+        say("no token could be given to the session process");
+    close(child->token_pipe);
+    child->token_pipe = -1;
+}
+
 bool child_hear(struct child *child, bool *aborts)
 {
     struct message message;
@@ -96,6 +140,8 @@ bool child_hear(struct child *child, bool *aborts)
     } else if (message_is(&message, "verdict") && message.words[1] != NULL) {
         child->has_verdict = true;
         child->code = parse_code(message.words[1]);
+    } else if (message_is(&message, "hidden")) {
+        give_token(child);
     } else if (message_is(&message, "over")) {
         child->over = true;
     } else if (message_is(&message, "abort")) {

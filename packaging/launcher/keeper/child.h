@@ -14,6 +14,8 @@ struct child {
     bool exists; /* else there is none, and nothing else here counts */
     pid_t pid;
     int link;
+    int token_pipe; /* into which the token is written when nobody else can read it; -1 without */
+    const char *token;
     int status;     /* NO_STATUS as long as it lives */
     bool ready;
     bool connected; /* until its end of the link is closed */
@@ -35,6 +37,9 @@ void child_discard_unready(struct child *child);
 
 /* Kills it and waits until it is gone, for those who wait for nothing else. */
 void child_reap(struct child *child);
+
+/* Closes what we have of it. */
+void child_close(struct child *child);
 
 /* Takes one message; false if its end of the link is closed. */
 bool child_hear(struct child *child, bool *aborts);

@@ -65,7 +65,7 @@ static void replace_session_process(struct keeper *keeper)
     struct watch *watch = &keeper->watch;
     child_reap(&watch->session);
     if (watch->session.exists)
-        close(watch->session.link);
+        child_close(&watch->session);
     child_fork(&watch->session, &keeper->sleeper);
     child_wait_until_ready(&watch->session);
     child_discard_unready(&watch->session);

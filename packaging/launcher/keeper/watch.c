@@ -26,9 +26,11 @@ bool watch_begin(struct watch *watch, const struct arrived *arrived, struct pipe
 
 void watch_keep_only_ours(const struct watch *watch)
 {
-    int wanted[] = {watch->signals, watch->parent.descriptor, -1, -1, -1};
-    if (watch->session.exists)
+    int wanted[] = {watch->signals, watch->parent.descriptor, -1, -1, -1, -1};
+    if (watch->session.exists) {
         wanted[2] = watch->session.link;
+        wanted[5] = watch->session.token_pipe;
+    }
     if (watch->pipes != NULL) {
         wanted[3] = watch->pipes->reports;
         wanted[4] = watch->pipes->answers;
