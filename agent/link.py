@@ -8,7 +8,7 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | `ready` | session → keeper | asleep, in a session of its own: the step may start |
 | `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
 | `open STATE STATUS MS` | keeper → session | open a session for a step in this state, MS since its start |
-| `hidden` | session → keeper | nobody else can look at its memory and descriptors: it may have the token (keeper in C) |
+| `hidden` | session → keeper | nobody else can look into it now: it may have the token (keeper in C) |
 | `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |
 | `named ID` | session → keeper | the session's id, which what its users start has in its environment |
 | `enabled` | session → keeper | the relay has opened it, in standby, while the step runs |
@@ -17,7 +17,8 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | `verdict STATUS` | session → keeper | end the hold; STATUS `-`: the step's own |
 | `over` | session → keeper | end this session, the step runs on; another session process takes its place |
 | `abort` | session → keeper | the relay ends it all: also a step that runs |
-| `goodbye REASON` | keeper → session | the session ends: by what, or `-` after `verdict` and `over`; leave within 2 s |
+| `goodbye REASON` | keeper → session | the session ends: by what, or `-` after `verdict` and `over` |
+| `left` | session → keeper | within 2 s: all have been told, and it stands guard until the keeper ends it |
 
 | STATE | STATUS | |
 | --- | --- | --- |
@@ -31,7 +32,7 @@ STATUS is an exit code 0…255, or `-N` for a death by signal N, as in `subproce
 `step` comes from the keeper where a session process was forked anew for a step that runs or has ended.
 Both have an end of the answers' pipe: the interpreter goes on dying when both have let go of it. The keeper does so
 before `goodbye`; the session process when it is told to `release`, or at the latest at its own end.
-An end of file on the session process' side without `goodbye` means that the keeper was killed.
+An end of file on the session process' side means that the keeper was killed.
 An end of file on the keeper's side means that the session process is gone; `waitpid` says how.
 """
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 import asyncssh
-from asyncssh.constants import MSG_CHANNEL_CLOSE, MSG_IGNORE
-from asyncssh.packet import SSHPacket
+from asyncssh.constants import DEFAULT_LANG, MSG_CHANNEL_CLOSE, MSG_DISCONNECT, MSG_IGNORE
+from asyncssh.packet import SSHPacket, String, UInt32
 
 from tunnel.gcm import Gcm
 
@@ -50,6 +50,15 @@ def skip_ignores(connection: Connection) -> None:
             send_packet(pkttype, *args, handler=handler)
 
     connection.send_packet = send_unless_ignore  # type: ignore[method-assign]
+
+
+def disconnect(connection: Connection, code: int, reason: str) -> None:
+    """Disconnect, and see to it that the reason is read.
+
+    asyncssh's own closes the channels first, and ssh leaves with its last channel: most users would never see why.
+    """
+    connection.send_packet(MSG_DISCONNECT, UInt32(code), String(reason), String(DEFAULT_LANG))
+    connection.disconnect(code, reason)
 
 
 def speed_up(connection: Connection) -> None:

@@ -16,10 +16,10 @@ READY_MS = 5000
 class Child:
     """The session process: `status` is None as long as it lives; `connected` until its end of the link is closed.
 
-    `opened`, `over`, `name` and `verdict` are what it has said of its session (`link.py`).
+    `opened`, `over`, `left`, `name` and `verdict` are what it has said of its session (`link.py`).
     """
 
-    __slots__ = ("connected", "link", "name", "opened", "over", "pid", "status", "verdict")
+    __slots__ = ("connected", "left", "link", "name", "opened", "over", "pid", "status", "verdict")
 
     def __init__(self, pid: int, end: link.Link) -> None:
         self.pid = pid
@@ -27,6 +27,7 @@ class Child:
         self.connected = True
         self.opened = False
         self.over = False
+        self.left = False
         self.name = ""
         self.verdict: str | None = None
         self.status: int | None = None

@@ -8,7 +8,7 @@ from agent.config import SESSION
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 TERM_SECONDS = 5.0
 """Between TERM and KILL, for programs that clean up."""
@@ -20,30 +20,16 @@ NAP_SECONDS = 0.02
 _TERM, _KILL, _CONT = 15, 9, 18
 
 
-def tell_all(spare: int) -> set[tuple[int, int]]:
-    """TERM to all our descendants, but for `spare` and what is below it; return who was told, for `end_all`.
-
-    While the session process says goodbye: when that has left, nobody else would do it for a keeper that is killed.
-    """
-    refused: set[int] = set()
-    told = set()
-    for process in _left(spare):
-        told.add((process.pid, process.start))
-        _send(process.pid, _TERM, refused)
-        _send(process.pid, _CONT, refused)
-    return told
-
-
-def end_all(nap: "Callable[[float], None]", spare: int = 0, told: "Iterable[tuple[int, int]]" = ()) -> None:
+def end_all(nap: "Callable[[float], None]", session: int, *, users: bool) -> None:
     """TERM, 5 s, KILL over all our descendants; orphans are ours too, as we are their sub-reaper.
 
-    `nap` waits up to so many seconds, and reaps. Each process has TERM once, unless it was `told` before; a stopped
-    one is woken for it. The process `spare`, and what is below it, is let be.
+    `nap` waits up to so many seconds, and reaps. Each process has TERM once; a stopped one is woken for it. The
+    session process is let be, 0 if there is none, and what is below it too unless `users` are to end.
     """
     begun = time.monotonic()
-    told = set(told)
+    told = set()
     refused: set[int] = set()
-    while left := [process for process in _left(spare) if process.pid not in refused]:
+    while left := [process for process in _left(session, users=users) if process.pid not in refused]:
         elapsed = time.monotonic() - begun
         if elapsed > TERM_SECONDS + KILL_SECONDS:
             return
@@ -76,7 +62,7 @@ def end_users(session: str, started: set[tuple[int, int]], nap: "Callable[[float
     while time.monotonic() < deadline:
         theirs = [
             process.pid
-            for process in _left(0)
+            for process in _left(0, users=True)
             if process.pid not in refused
             and (
                 (process.pid, process.start) in started or (session and proc.has_variable(process.pid, entry))
@@ -89,9 +75,11 @@ def end_users(session: str, started: set[tuple[int, int]], nap: "Callable[[float
         nap(NAP_SECONDS)
 
 
-def _left(spare: int) -> list[proc.Process]:
+def _left(session: int, *, users: bool) -> list[proc.Process]:
     processes = proc.snapshot()
-    spared = proc.below({spare}, processes) | {spare} if spare else set()
+    spared = {session}
+    if session and not users:
+        spared |= proc.below({session}, processes)
     pids = proc.below({os.getpid()}, processes) - spared
     return [processes[pid] for pid in pids if processes[pid].alive]
 

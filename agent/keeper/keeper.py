@@ -55,7 +55,7 @@ class Keeper:
         descriptors.keep_only(self._watch.descriptors)
         self._hold()
         self._dismiss()
-        ending.end_all(self._watch.wait)
+        self._end_rest()
 
     # Starting
 
@@ -99,7 +99,7 @@ class Keeper:
                 self._watch.aborted = self._watch.aborted or "step-timeout"
                 self._watch.ends_step = True
             if self._watch.ends_step and step.running:
-                ending.end_all(self._watch.wait, spare=self._watch.session.pid if self._watch.session else 0)
+                ending.end_all(self._watch.wait, self._session_pid, users=False)
                 self._watch.ends_step = False
                 limit = None  # what has become another user's cannot be ended, and would be told for ever
             self._serve_sessions(step)
@@ -201,7 +201,6 @@ class Keeper:
         self._watch.release()
         session = self._watch.session
         held = session is not None and session.opened
-        told = ending.tell_all(session.pid) if session and held and step.status is not None else set()
         if held:
             self._dismiss()
         grace = time.monotonic() + step.grace
@@ -209,17 +208,28 @@ class Keeper:
             self._watch.wait(grace - time.monotonic() if held else None)
         if held:
             step.overdue = step.status is None
-            ending.end_all(self._watch.wait, told=told)
-        elif session and session.name:  # in standby: the relay may know it, and is to forget it
-            self._dismiss()
-        if session:
+            self._end_rest()
+        elif session:
+            if session.name:  # in standby: the relay may know it, and is to forget it
+                self._dismiss()
             session.reap()
 
     def _dismiss(self) -> None:
-        """Let the session process say goodbye to its viewers, and see it gone."""
+        """Let the session process say goodbye to its viewers; from then on it is but our guard."""
         if self._watch.session:
             self._watch.session.link.send("goodbye", "-".join(self._watch.aborted.split()) or "-")
-            self._watch.wait_for_end(self._watch.session)
+            self._watch.wait_for_farewell(self._watch.session)
+
+    def _end_rest(self) -> None:
+        """End all but the session process, and that at last: if we are killed meanwhile, it ends the others."""
+        ending.end_all(self._watch.wait, self._session_pid, users=True)
+        if self._watch.session:
+            self._watch.session.reap()
+
+    @property
+    def _session_pid(self) -> int:
+        session = self._watch.session
+        return session.pid if session and session.alive else 0
 
 
 def has_terminal() -> bool:

@@ -9,7 +9,7 @@ from agent.keeper import child, pipes, running, signals
 from agent.keeper.parent import Parent
 
 GOODBYE_SECONDS = 2.0
-"""For the session process to tell its viewers and leave."""
+"""For the session process to tell its viewers, or to leave."""
 
 _JOB_CONTROL_STOPS = (20, 21, 22)
 """TSTP, TTIN, TTOU: stops that come from a terminal, and that a calling shell wants to see."""
@@ -112,6 +112,14 @@ class Watch:
             self.wait(left)
         session.reap()
 
+    def wait_for_farewell(self, session: child.Child) -> None:
+        """Wait until a session process has told all, and stands guard, or KILL it."""
+        deadline = time.monotonic() + GOODBYE_SECONDS
+        while session.connected and not session.left and (left := deadline - time.monotonic()) > 0:
+            self.wait(left)
+        if not session.left:
+            session.reap()
+
     def release(self) -> None:
         """Let an interpreter that waits, or comes to wait later, go on dying."""
         if self.step:
@@ -197,6 +205,8 @@ class Watch:
                 session.name = name
             case ("verdict", status):
                 session.verdict = status
+            case ("left",):
+                session.left = True
             case ("over",):
                 session.over = True
             case ("abort",):

@@ -77,7 +77,7 @@ def sleep(link: Link, config: Config, pipes: Pipes | None) -> "NoReturn":
         wake(link, config, RUNNING if config.standby else _sleep_until_opened(link, pipes), pipes)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         fail(error)
-    os._exit(0)
+    guard.stay()
 
 
 def wake(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:

@@ -81,6 +81,15 @@ def step() -> int:
     return _post.step
 
 
+def stay() -> "NoReturn":
+    """Guard on, after the session: the keeper ends us when it has ended all else."""
+    assert _post.link
+    _post.link.send("left")
+    while _post.link.receive() is not None:
+        pass
+    keeper_died()
+
+
 def keeper_died() -> "NoReturn":
     """Kill all that the step and the users started, then end this process."""
     _read_last_messages()

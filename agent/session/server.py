@@ -17,6 +17,7 @@ from tunnel.tuning import (
     SERVER_VERSION,
     SSH_OPTIONS,
     channel_count,
+    disconnect,
     silence,
     skip_ignores,
     speed_up,
@@ -201,7 +202,7 @@ class Host:
     def close(self, reason: str) -> None:
         """Disconnect everybody."""
         for login in tuple(self.logins.values()):
-            login.connection.disconnect(asyncssh.DISC_BY_APPLICATION, reason)
+            disconnect(login.connection, asyncssh.DISC_BY_APPLICATION, reason)
 
 
 async def listen(host: Host, host_key: asyncssh.SSHKey) -> Acceptor:

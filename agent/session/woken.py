@@ -78,7 +78,7 @@ def main(words: list[str]) -> "NoReturn":
         asleep.wake(end, configuration, given.state, ends)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         asleep.fail(error)
-    os._exit(0)
+    guard.stay()
 
 
 def _pipes(given: Words) -> pipes.Pipes | None:

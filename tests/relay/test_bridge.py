@@ -10,7 +10,7 @@ import pytest
 from asyncssh.constants import DISC_BY_APPLICATION
 
 from relay.passthrough import UserSide
-from tunnel.tuning import SSH_OPTIONS
+from tunnel.tuning import SSH_OPTIONS, disconnect
 
 ALL_BYTES = bytes(range(256))
 
@@ -127,7 +127,7 @@ async def test_an_agent_that_leaves_ends_the_login_with_a_reason(agent, relay, u
 async def test_an_agents_farewell_arrives_in_its_own_words(agent, ssh, user_name) -> None:
     login = asyncio.create_task(ssh(user_name(agent), "exec sleep 60", options=("-oLogLevel=INFO",)))
     await asyncio.wait_for(agent.working.wait(), 10)
-    agent.connections[0].disconnect(DISC_BY_APPLICATION, "that was all")
+    disconnect(agent.connections[0], DISC_BY_APPLICATION, "that was all")
     done = await login
     assert done.status == 255
     assert b":11: that was all" in done.err

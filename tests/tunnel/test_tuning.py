@@ -30,6 +30,8 @@ def source(function: object) -> str:
         (SSHConnection.resume_writing, r"# Do nothing with this for now"),
         # when_reader_gone: handlers of channel requests are looked up by name on the channel.
         (SSHChannel._service_next_request, r"'_process_' \+ map_handler_name\(request\) \+ '_request'"),
+        # disconnect: the channels are closed before it is said why.
+        (SSHConnection.disconnect, r"(?s)chan\.close\(\).*self\._send_disconnect\(code, reason, lang\)"),
         # speed_up: the two ciphers that a key exchange leaves behind.
         (SSHConnection.send_newkeys, r"self\._send_encryption = "),
         (SSHConnection.send_newkeys, r"self\._next_recv_encryption = "),

@@ -144,6 +144,8 @@ bool child_hear(struct child *child, bool *aborts)
         give_token(child);
     } else if (message_is(&message, "over")) {
         child->over = true;
+    } else if (message_is(&message, "left")) {
+        child->left = true;
     } else if (message_is(&message, "abort")) {
         *aborts = true;
     }

@@ -19,7 +19,7 @@ struct child {
     int status;     /* NO_STATUS as long as it lives */
     bool ready;
     bool connected; /* until its end of the link is closed */
-    bool opened, over; /* what it has said of its session (link.py) */
+    bool opened, over, left; /* what it has said of its session (link.py) */
     bool has_verdict;
     int code; /* the verdict, NO_CODE: the step's own */
     char name[LINK_LIMIT];

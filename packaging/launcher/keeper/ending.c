@@ -26,11 +26,14 @@ static void send_signal(const struct process *process, int number, struct proces
         proc_add(refused, process);
 }
 
-/* Chooses all that is below us, but `spare` and what is below it. */
-static void choose_left(struct processes *processes, pid_t spare)
+/* Chooses all that is below us, but the session process, and its users unless they are wanted. */
+static void choose_left(struct processes *processes, const struct child *session, bool users)
 {
+    bool is_alive = session->exists && session->status == NO_STATUS;
     proc_snapshot(processes);
-    proc_choose_below(processes, getpid(), spare);
+    if (is_alive && users)
+        proc_choose_below(processes, session->pid, session->pid);
+    proc_choose_below(processes, getpid(), is_alive ? session->pid : 0);
 }
 
 static void tell(const struct process *process, struct processes *told, struct processes *refused)
@@ -41,26 +44,16 @@ static void tell(const struct process *process, struct processes *told, struct p
     send_signal(process, SIGCONT, refused);
 }
 
-void ending_tell(struct processes *told, pid_t spare)
+void ending_all(struct watch *watch, bool users)
 {
-    static struct processes processes, refused;
-    refused.count = 0;
-    choose_left(&processes, spare);
-    for (size_t i = 0; i < processes.count; i++)
-        if (processes.all[i].chosen && proc_is_alive(&processes.all[i]))
-            tell(&processes.all[i], told, &refused);
-}
-
-void ending_all(struct watch *watch, pid_t spare, struct processes *told)
-{
-    static struct processes processes, refused;
-    refused.count = 0;
+    static struct processes processes, told, refused;
+    told.count = refused.count = 0;
     long long begun = now_ms();
     bool any = true;
     while (any && now_ms() - begun <= TERM_MS + KILL_MS) {
         any = false;
         bool is_late = now_ms() - begun > TERM_MS;
-        choose_left(&processes, spare);
+        choose_left(&processes, &watch->session, users);
         for (size_t i = 0; i < processes.count; i++) {
             const struct process *process = &processes.all[i];
             if (!process->chosen || !proc_is_alive(process) || is_in(&refused, process))
@@ -69,7 +62,7 @@ void ending_all(struct watch *watch, pid_t spare, struct processes *told)
             if (is_late)
                 send_signal(process, SIGKILL, &refused);
             else
-                tell(process, told, &refused);
+                tell(process, &told, &refused);
         }
         if (any)
             watch_wait(watch, ENDING_NAP_MS);
@@ -86,7 +79,7 @@ void ending_users(struct watch *watch, const char *session, const struct process
     bool any = true;
     while (any && now_ms() < deadline) {
         any = false;
-        choose_left(&processes, 0);
+        choose_left(&processes, &watch->session, true);
         for (size_t i = 0; i < processes.count; i++) {
             const struct process *process = &processes.all[i];
             if (!process->chosen || !proc_is_alive(process) || is_in(&refused, process))

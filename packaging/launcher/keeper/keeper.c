@@ -121,7 +121,7 @@ static void tell_death(struct watch *watch)
         status < 0 ? "signal" : "exit code", status < 0 ? -status : status);
 }
 
-/* Lets the session process say goodbye to its viewers, and sees it gone. */
+/* Lets the session process say goodbye to its viewers; from then on it is but our guard. */
 static void dismiss(struct watch *watch)
 {
     char reason[REASON_BYTES] = "-";
@@ -133,7 +133,7 @@ static void dismiss(struct watch *watch)
             *blank = '-';
     }
     link_send(watch->session.link, "goodbye %s", reason);
-    watch_session_end(watch);
+    watch_farewell(watch);
 }
 
 /* Ends the session of a step that ran, with all that its users have started; leaves a guard in its
@@ -192,9 +192,7 @@ static void run_step(struct keeper *keeper)
             watch->ends_step = true;
         }
         if (watch->ends_step && step_is_running(step)) {
-            struct processes told = {0};
-            ending_all(watch, watch->session.exists ? watch->session.pid : 0, &told);
-            free(told.all);
+            ending_all(watch, false);
             watch->ends_step = false;
             limit = 0; /* what became another user's cannot be ended, and would be told for ever */
         }
@@ -256,11 +254,8 @@ static void finish(struct keeper *keeper)
 {
     struct watch *watch = &keeper->watch;
     struct step *step = &watch->step;
-    struct processes told = {0};
     bool held = watch->session.exists && watch->session.opened;
     watch_release(watch);
-    if (held && step->status != NO_STATUS)
-        ending_tell(&told, watch->session.pid);
     if (held)
         dismiss(watch);
     long long deadline = now_ms() + step->grace_ms;
@@ -270,9 +265,9 @@ static void finish(struct keeper *keeper)
     }
     if (held) {
         step->overdue = step->status == NO_STATUS;
-        ending_all(watch, 0, &told);
-        free(told.all);
+        ending_all(watch, true);
     }
+    /* At last: if we are killed meanwhile, it ends the others. */
     child_reap(&watch->session);
 }
 

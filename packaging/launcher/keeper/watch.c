@@ -196,3 +196,13 @@ void watch_session_end(struct watch *watch)
         watch_wait(watch, left);
     child_reap(&watch->session);
 }
+
+void watch_farewell(struct watch *watch)
+{
+    const struct child *session = &watch->session;
+    long long deadline = now_ms() + GOODBYE_MS, left;
+    while (session->connected && !session->left && (left = deadline - now_ms()) > 0)
+        watch_wait(watch, left);
+    if (!session->left)
+        child_reap(&watch->session);
+}

@@ -41,6 +41,9 @@ void watch_wait(struct watch *watch, long long ms);
 /* Waits until the session process has left by itself, or kills it. */
 void watch_session_end(struct watch *watch);
 
+/* Waits until the session process has told all, and stands guard, or kills it. */
+void watch_farewell(struct watch *watch);
+
 /* Lets an interpreter that waits, or comes to wait later, go on dying. */
 void watch_release(struct watch *watch);
 
