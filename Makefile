@@ -87,13 +87,16 @@ bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
 	$(BIN)/python bench/wrapping.py
 	$(BIN)/python bench/run.py
 
-lock: $(READY)  ## renew requirements.lock from pyproject.toml
+lock: $(READY)  ## renew the lock files from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --extra relay --extra dev \
 		--output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --extra binary --constraint requirements.lock \
 		--output-file packaging/binary.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --extra relay --build-deps-for wheel --constraint requirements.lock \
+		--output-file packaging/relay.lock pyproject.toml
 
 clean:  ## remove all that was built
 	rm -rf $(VENV) $(GITLAB)/node_modules build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out
