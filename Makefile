@@ -61,6 +61,7 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 
 test: $(READY) $(GITLAB_READY)  ## every test
 	@packaging/debian.sh containers
+	@packaging/debian.sh recipes
 	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary
 
