@@ -1,4 +1,7 @@
-"""Ask the relay of this container whether it serves: the health check of relay.Dockerfile. No answer is an exit code of 1."""
+"""Ask the relay of this container whether it serves: the health check of relay.Dockerfile.
+
+Exits with 1 if it does not.
+"""
 
 import http.client
 import os
