@@ -1,6 +1,7 @@
 """What is wrong with the relay, in one line that names it and the way out: pure, error in, error out."""
 
 import errno
+import os
 import socket
 import ssl
 
@@ -19,8 +20,11 @@ from tunnel.errors import RemoteProtocolError, TunnelClosed, TunnelLost, TunnelR
 BODY_CHARACTERS = 200
 """What is quoted of a refusal's text."""
 
-FIRST_HTTP_STATUS, PROXY_AUTHENTICATION, SERVER_ERRORS = 100, 407, 500
+FIRST_HTTP_STATUS, SERVER_ERRORS = 100, 500
 """A SOCKS proxy's reply has a code below 100: 1, its general failure, to 8."""
+
+PROXY_AUTHENTICATION = (401, 407)
+"""tinyproxy answers with the first where a password is wrong, with the second, as it should, where there is none."""
 
 OTHER_NAME = (62, 64)
 OTHER_TIME = (9, 10)
@@ -61,7 +65,7 @@ def _explain_proxy(error: ProxyError | SocksError, proxy: str) -> RelayError:
     code = error.response.status_code if isinstance(error, InvalidProxyStatus) else None
     code = error.error_code if isinstance(error, SocksError) else code
     words = " ".join(str(error).split())[:BODY_CHARACTERS]
-    if code == PROXY_AUTHENTICATION or "uthentication" in words:
+    if code in PROXY_AUTHENTICATION or "uthentication" in words:
         return RelayRefused(
             f"{proxy} wants another user name or password ({code or words}):"
             " write it like http://USER:PASSWORD@HOST:PORT"
@@ -92,7 +96,9 @@ def _explain_network(error: OSError, place: str, proxy: str, trusted: str) -> Re
             return RelayError(
                 f"{first_hop} refuses connections; is the {'proxy' if proxy else 'relay'} running there?"
             )
-    return RelayError(f"{first_hop} cannot be reached: {error.strerror or error}")
+    # asyncio's own text says where to, not why it failed.
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return RelayError(f"{first_hop} cannot be reached: {why}")
 
 
 def _explain_certificate(error: ssl.SSLCertVerificationError, place: str, trusted: str) -> RelayError:

@@ -92,6 +92,7 @@ def hung_up() -> InvalidProxyMessage:
     ("error", "final", "words"),
     [
         (InvalidProxyStatus(Response(407, "", Headers(), b"")), True, "another user name or password (407)"),
+        (InvalidProxyStatus(Response(401, "", Headers(), b"")), True, "another user name or password (401)"),
         (InvalidProxyStatus(Response(403, "", Headers(), b"")), True, "HTTP 403"),
         (InvalidProxyStatus(Response(503, "", Headers(), b"")), False, "HTTP 503"),
         (InvalidProxyMessage("no valid HTTP response"), True, "no valid HTTP response"),
