@@ -7,7 +7,10 @@ from agent import link
 from agent.config import Config
 from agent.keeper import signals
 from agent.keeper.pipes import Pipes
-from agent.session import asleep
+
+TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 READY_MS = 5000
 """How long `ready` may take, which takes 0.4 ms; on a stuck machine the step goes first."""
@@ -41,6 +44,10 @@ class Child:
         """It has not been reaped."""
         return self.status is None
 
+    def wait_until_ready(self) -> bool:
+        """Wait until it is out of reach of our group; False if it does not get there."""
+        return _wait_for_word(self.link, READY_MS) and self.link.receive() == ("ready",)
+
     def reap(self) -> None:
         """KILL it and wait until it is gone, for those who wait for nothing else."""
         if self.alive:
@@ -49,7 +56,17 @@ class Child:
 
 
 def start(config: Config, pipes: Pipes | None) -> Child | None:
-    """Fork the session process and wait until it is out of reach of our group; None if that cannot be."""
+    """Fork the session process and wait until it is ready; None if that cannot be."""
+    child = fork(config, pipes)
+    if child and not child.wait_until_ready():
+        child.reap()
+        child.link.close()
+        return None
+    return child
+
+
+def fork(config: Config, pipes: Pipes | None) -> Child | None:
+    """Fork the session process, which gets ready by itself; None where there can be none."""
     ours, theirs = link.pair()
     try:
         pid = os.fork()
@@ -59,18 +76,30 @@ def start(config: Config, pipes: Pipes | None) -> Child | None:
         return None
     if pid == 0:
         ours.close()
-        signals.forget_handlers()
-        asleep.sleep(theirs, config, pipes)
+        _be(theirs, config, pipes)
     theirs.close()
-    child = Child(pid, ours)
-    if not _is_ready(ours):
-        child.reap()
-        ours.close()
-        return None
-    return child
+    return Child(pid, ours)
 
 
-def _is_ready(end: link.Link) -> bool:
+def _be(end: link.Link, config: Config, pipes: Pipes | None) -> "NoReturn":
+    """Be the session process, out of the runner's reach at once.
+
+    What more it needs is loaded when the first word comes, that there is a step, or the end of the link: until then
+    both processors are for the step and its keeper.
+    """
+    try:
+        os.setsid()
+        signals.forget_handlers()
+        end.send("ready")
+        _wait_for_word(end, None)
+        from agent.session import asleep  # noqa: PLC0415  (see above)
+
+        asleep.sleep(end, config, pipes)
+    finally:
+        os._exit(1)
+
+
+def _wait_for_word(end: link.Link, milliseconds: int | None) -> bool:
     poll = select.poll()
     poll.register(end.fileno(), select.POLLIN)
-    return bool(poll.poll(READY_MS)) and end.receive() == ("ready",)
+    return bool(poll.poll(milliseconds))

@@ -6,8 +6,9 @@ import time
 from agent import proc
 from agent.config import SECRETS
 from agent.errors import KernelError, UsageError
-from agent.keeper import secrets, signals
+from agent.keeper import child, secrets, signals
 from agent.keeper.keeper import Keeper
+from agent.keeper.stand import Stand
 from agent.output import say
 from agent.tmate import configure, is_foreground
 
@@ -39,7 +40,8 @@ def _hold(arguments: list[str]) -> None:
     config = configure(arguments, secrets.arrived(), say)
     secrets.wipe(SECRETS)
     if config.when != "never":
-        Keeper(config, arrived).hold_for_another(age_of_step())
+        stand = Stand(arrived)
+        Keeper(config, stand, child.start(config, stand.pipes)).hold_for_another(age_of_step())
 
 
 def age_of_step() -> float:

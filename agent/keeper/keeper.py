@@ -1,11 +1,11 @@
 """The keeper: starts the step, waits, holds a failed one, and ends with the verdict. Its rules: `RULES.md`."""
 
-import os
 import time
 
-from agent import descriptors, kernel
+from agent import descriptors
 from agent.config import STEP_TIMEOUT_MARGIN, Config
-from agent.keeper import child, ending, pipes, running, signals, verdict
+from agent.keeper import child, ending, running, verdict
+from agent.keeper.stand import Stand
 from agent.keeper.watch import Watch
 from agent.output import say
 
@@ -22,25 +22,20 @@ _NOT_OURS = ("unknown", "-")
 class Keeper:
     """One run of a step, from its start to the verdict; in drop-in mode one hold, with no step of ours."""
 
-    def __init__(self, config: Config, arrived: signals.Arrived) -> None:
-        """Take our place: KernelError where that cannot be."""
-        descriptors.occupy_standard()
+    def __init__(self, config: Config, stand: Stand, session: child.Child | None) -> None:
         self._config = config
-        self._arrived = arrived
+        self._pipes = stand.pipes
         self._age = 0.0
-        self._terminal = has_terminal()
-        self._pipes = pipes.make()
-        self._watch = Watch(arrived, self._pipes, terminal=self._terminal, drop_in=config.drop_in)
-        kernel.hide_memory()
-        kernel.adopt_orphans()
+        self._watch = Watch(stand, drop_in=config.drop_in)
+        self._watch.follow_session(session)
 
     def __repr__(self) -> str:
         return f"<Keeper {self._watch!r}>"
 
-    def run(self) -> int:
-        """Run the step, and return the verdict: a code, or minus the signal that the step died of."""
-        self._start_session_process()
-        step = self._start_step()
+    def run(self, step: running.Step) -> int:
+        """Run a step that has started, and return the verdict: a code, or minus the signal that the step died of."""
+        self._watch.follow_step(step)
+        descriptors.keep_only(self._watch.descriptors)
         self._run(step)
         if self._is_to_be_held(step):
             self._hold()
@@ -51,39 +46,16 @@ class Keeper:
     def hold_for_another(self, age: float) -> None:
         """Hold the container for a step that was not ours, and began so many seconds ago (drop-in mode)."""
         self._age = age
-        self._start_session_process()
         descriptors.keep_only(self._watch.descriptors)
         self._hold()
         self._dismiss()
         self._end_rest()
 
-    # Starting
-
-    def _start_session_process(self) -> None:
-        self._watch.follow_session(child.start(self._config, self._pipes))
-
-    def _start_step(self) -> running.Step:
-        session = self._watch.session
-        step = running.start(
-            self._config,
-            self._pipes,
-            self._arrived,
-            terminal=self._terminal,
-            tell=lambda pid: bool(session and session.link.send("step", str(pid))),
-        )
-        if step is None:
-            if session:
-                session.reap()
-            os._exit(running.become(self._config, self._arrived))
-        self._watch.follow_step(step)
-        descriptors.keep_only(self._watch.descriptors)
-        return step
-
     def _replace_session_process(self) -> None:
         """End what there is, and fork one anew, for a step that runs or has ended."""
         if self._watch.session:
             self._watch.session.reap()
-        self._start_session_process()
+        self._watch.follow_session(child.start(self._config, self._pipes))
         if self._watch.session and self._watch.step:
             self._watch.session.link.send("step", str(self._watch.step.pid))
 
@@ -230,16 +202,3 @@ class Keeper:
     def _session_pid(self) -> int:
         session = self._watch.session
         return session.pid if session and session.alive else 0
-
-
-def has_terminal() -> bool:
-    """Tell whether one of our standard descriptors is our controlling terminal."""
-    return any(_is_controlling(descriptor) for descriptor in descriptors.STANDARD)
-
-
-def _is_controlling(descriptor: int) -> bool:
-    try:
-        os.tcgetpgrp(descriptor)
-    except OSError:
-        return False
-    return True

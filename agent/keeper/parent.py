@@ -8,17 +8,17 @@ from agent import proc
 class Parent:
     """Our parent, watched by a pidfd; where that is refused, by a look each second.
 
-    Not watched at all if a hang-up arrived ignored (`nohup`), or without a parent that we can see: as PID 1,
-    or from another PID namespace. In drop-in mode the grandparent counts as well: `timeout` between us and the
-    step's shell outlives it.
+    Not watched at all if `pid` is 0: a hang-up arrived ignored (`nohup`), or there is no parent that we can see, as
+    for PID 1, or from another PID namespace. In drop-in mode the grandparent counts as well: `timeout` between us
+    and the step's shell outlives it.
     """
 
     __slots__ = ("_grandparent", "_pid", "descriptors")
 
     LOOK_MS = 1000
 
-    def __init__(self, *, watched: bool, grandparent: bool = False) -> None:
-        self._pid = os.getppid() if watched else 0
+    def __init__(self, pid: int, *, grandparent: bool = False) -> None:
+        self._pid = pid
         process = proc.read(self._pid) if self._pid and grandparent else None
         self._grandparent = process.parent if process else 0
         self.descriptors = [descriptor for pid in self._pids if (descriptor := _pidfd(pid)) is not None]

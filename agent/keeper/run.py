@@ -1,9 +1,13 @@
-"""What the runner starts: whether there is to be a keeper at all, or we become the step."""
+"""What the runner starts: whether there is to be a keeper at all, or we become the step; and how all three start.
+
+The order is for speed: the session process gets ready while the step is prepared, and what only a keeper that waits
+needs is loaded while the step starts.
+"""
 
 from agent.config import SECRETS, read
 from agent.errors import KernelError
-from agent.keeper import deploy, running, secrets, signals, verdict
-from agent.keeper.keeper import Keeper
+from agent.keeper import child, running, secrets, signals
+from agent.keeper.stand import Stand
 from agent.output import say
 
 
@@ -16,14 +20,28 @@ def main(arguments: list[str]) -> int:
     arrived = signals.take_over()
     config = read(arguments, secrets.arrived())
     secrets.wipe(SECRETS)
-    if why := deploy.reason_to_skip(config):
-        say(why)
-        return 0
+    if config.deploy:
+        from agent.keeper.deploy import reason_to_skip  # noqa: PLC0415  (few steps do)
+
+        if why := reason_to_skip(config):
+            say(why)
+            return 0
     if config.when == "never":
         return running.become(config, arrived)
     try:
-        keeper = Keeper(config, arrived)
+        stand = Stand(arrived)
     except KernelError as error:
         say(f"no session can open here: {error}")
         return running.become(config, arrived)
-    return verdict.leave(keeper.run())
+    session = child.fork(config, stand.pipes)
+    step = running.fork(config, stand, session)
+    if step is None:
+        if session:
+            session.reap()
+        return running.become(config, arrived)
+
+    from agent.keeper.keeper import Keeper  # noqa: PLC0415  (see above)
+    from agent.keeper.verdict import leave  # noqa: PLC0415
+
+    step.wait_until_started(session)
+    return leave(Keeper(config, stand, session).run(step))

@@ -3,19 +3,22 @@
 import os
 import time
 
-from agent import kernel, proc
+from agent import kernel
 from agent.keeper import signals, step
 from agent.keeper.hooks.launch import GRACE_SECONDS, Launch
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import NoReturn
 
     from agent.config import Config
-    from agent.keeper.pipes import Pipes
+    from agent.keeper.child import Child
+    from agent.keeper.stand import Stand
 
 _SIGKILL, _SIGCONT = 9, 18
+
+_ALONE = b"!"
+"""What the step's process says if it has no guard."""
 
 
 class Step:
@@ -27,6 +30,7 @@ class Step:
 
     __slots__ = (
         "_begun",
+        "_start",
         "armed",
         "grace",
         "overdue",
@@ -39,9 +43,11 @@ class Step:
     )
 
     def __init__(
-        self, pid: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
+        self, pid: int, start: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
     ) -> None:
+        """Take a process that is about to become the step: `start` is a pipe that ends when it has."""
         self._begun = time.monotonic()
+        self._start = start
         self.pid = pid
         self.terminal = terminal
         self.armed = armed
@@ -54,6 +60,16 @@ class Step:
 
     def __repr__(self) -> str:
         return f"<Step {self.pid} status={self.status} reported={self.reported}>"
+
+    def wait_until_started(self, session: "Child | None") -> None:
+        """Wait until it has become its program: then it can be sent signals.
+
+        A session process that did not get ready to guard it is ended.
+        """
+        while os.read(self._start, 1) == _ALONE:
+            if session:
+                session.reap()
+        os.close(self._start)
 
     @property
     def running(self) -> bool:
@@ -109,62 +125,50 @@ class Step:
 
     def is_stopped(self) -> bool:
         """Tell whether a signal has stopped it."""
+        from agent import proc  # noqa: PLC0415  (which is not needed before the step has started)
+
         process = proc.read(self.pid)
         return process is not None and process.stopped
 
 
-def start(
-    config: "Config",
-    pipes: "Pipes | None",
-    arrived: signals.Arrived,
-    *,
-    terminal: bool,
-    tell: "Callable[[int], object]",
-) -> Step | None:
-    """Fork the step, and wait until it has become its program: then it can be sent signals. None: no fork.
-
-    `tell` is called in the step's process, with its pid, before that is the step.
-    """
-    keeper = os.getpid()
+def fork(config: "Config", stand: "Stand", session: "Child | None") -> Step | None:
+    """Fork the process that becomes the step; None where there can be none."""
+    pipes = stand.pipes
     armed = pipes is not None and pipes.numbers is not None and _has_paths()
     launch = step.arm(config, pipes.numbers) if pipes and pipes.numbers and armed else step.plain(config)
-    running, gone = os.pipe()
+    keeper = os.getpid()
+    start, started = os.pipe()
     try:
         pid = os.fork()
     except OSError:
-        os.close(running)
-        os.close(gone)
+        os.close(start)
+        os.close(started)
         return None
     if pid == 0:
-        _be(config, launch, pipes, arrived, terminal=terminal, keeper=keeper, tell=tell)
-    os.close(gone)
-    os.read(running, 1)
-    os.close(running)
-    return Step(pid, terminal=terminal, armed=launch.armed, grace=launch.grace)
+        _be(config, launch, stand, session, keeper=keeper, started=started)
+    os.close(started)
+    return Step(pid, start, terminal=stand.terminal, armed=launch.armed, grace=launch.grace)
 
 
 def _be(
-    config: "Config",
-    launch: Launch,
-    pipes: "Pipes | None",
-    arrived: signals.Arrived,
-    *,
-    terminal: bool,
-    keeper: int,
-    tell: "Callable[[int], object]",
+    config: "Config", launch: Launch, stand: "Stand", session: "Child | None", *, keeper: int, started: int
 ) -> "NoReturn":
-    """What the step's process does before it is the step. It must never be there without a guard."""
+    """What the step's process does before it is the step.
+
+    It must never be there without a guard: until the session process is one, it dies with the keeper.
+    """
     status = step.NOT_EXECUTABLE
     try:
-        if not terminal:
+        if not stand.terminal:
             os.setsid()
-        if pipes and not pipes.hand_over(launch):
+        if stand.pipes and not stand.pipes.hand_over(launch):
             launch = step.plain(config)
         kernel.notify_parent_death(_SIGKILL)
         if os.getppid() == keeper:
-            tell(os.getpid())
+            if not (session and session.wait_until_ready() and session.link.send("step", str(os.getpid()))):
+                os.write(started, _ALONE)
             kernel.notify_parent_death(0)
-            signals.give_back(arrived)
+            signals.give_back(stand.arrived)
             status = step.become(launch, step.plain(config))
     finally:
         os._exit(status)

@@ -5,8 +5,9 @@ import select
 import time
 
 from agent import proc
-from agent.keeper import child, pipes, running, signals
+from agent.keeper import child, running, signals
 from agent.keeper.parent import Parent
+from agent.keeper.stand import Stand
 
 GOODBYE_SECONDS = 2.0
 """For the session process to tell its viewers, or to leave."""
@@ -41,15 +42,13 @@ class Watch:
         "step",
     )
 
-    def __init__(
-        self, arrived: signals.Arrived, ends: pipes.Pipes | None, *, terminal: bool, drop_in: bool
-    ) -> None:
-        """Begin with signals and parent; KernelError where the kernel refuses."""
+    def __init__(self, stand: Stand, *, drop_in: bool) -> None:
+        """Begin with signals and parent."""
         self._pid = os.getpid()
-        self._terminal = terminal
-        self._pipes = ends
-        self._parent = Parent(watched=not arrived.hangup_ignored, grandparent=drop_in)
-        self._signals = signals.descriptor()
+        self._terminal = stand.terminal
+        self._pipes = stand.pipes
+        self._parent = Parent(0 if stand.arrived.hangup_ignored else stand.parent, grandparent=drop_in)
+        self._signals = stand.signals
         self._poll = select.poll()
         for descriptor in (self._signals, *self._parent.descriptors):
             self._poll.register(descriptor, select.POLLIN)

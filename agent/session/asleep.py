@@ -64,16 +64,14 @@ RUNNING = StepState("running", None, 0)
 
 
 def sleep(link: Link, config: Config, pipes: Pipes | None) -> "NoReturn":
-    """Be the session process: out of the runner's reach, asleep, then the session, then gone.
+    """Be the session process, which is out of the runner's reach already: asleep, then the session, then our guard.
 
     Never returns: the frames above are the keeper's.
     """
     try:
-        os.setsid()
         guard.stand(link, pipes.inode if pipes else None)
         signals.unblock_all()
         descriptors.keep_only({link.fileno()} | (pipes.ours if pipes else set()))
-        link.send("ready")
         wake(link, config, RUNNING if config.standby else _sleep_until_opened(link, pipes), pipes)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         fail(error)

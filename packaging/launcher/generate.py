@@ -170,7 +170,7 @@ def texts() -> dict[str, bytes]:
     return {
         "HOOK_BASH": bash.replace(b"@BASH_ENV@", shells._sourced(None).encode()),
         "HOOK_SH": read("hook_sh.sh"),
-        "HOOK_PYTHON": b"\0".join(map(read, python._PARTS)),
+        "HOOK_PYTHON": python.hook(),
         "BOOT_PYTHON": python._BOOT.encode(),
     }
 

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from agent import proc
+
 TRIES = 24
 LONGEST_MS = 96
 """From the fork on; an agent has its step after some 20 ms, on a machine with nothing else to do."""
@@ -36,13 +38,12 @@ SLOW = """
 import os, sys
 FIFO, ready, *sys.argv[1:] = sys.argv[1:]
 from agent.keeper import child
-from agent.session import guard
-stand = guard.stand
+be = child._be
 def slow(*words):
     print("forked", flush=True)
     open(FIFO).read()
-    stand(*words)
-guard.stand = slow
+    be(*words)
+child._be = slow
 child.READY_MS = int(ready)
 from agent.cli import main
 sys.exit(main())
@@ -58,7 +59,7 @@ def test_the_step_waits_for_its_guard(launch, children, tmp_path):
         sys.executable, "-c", SLOW, str(fifo), "20000", "run", "--", "sh", "-c", "echo began; exit 0"
     )
     run.until("forked")
-    assert len(children(run.pid)) == 1
+    assert {proc.read(pid).name for pid in children(run.pid)} == {proc.read(run.pid).name}
     fifo.write_text("")
     assert run.wait() == 0
     assert run.rest() == "forked\nbegan\n"

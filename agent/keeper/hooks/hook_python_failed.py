@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from agent.keeper.hooks.hook_python import ANSWERS, REPORT, Hook, identity
+    from agent.keeper.hooks.hook_python import Hook, identity
 
 FIELD_LIMIT = 700
 """Bytes of a field of a report: all of them together stay below 3,500."""
@@ -153,27 +153,35 @@ def hold(hook: "Hook", code: int, failure: "BaseException") -> None:
 
     hook.mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
     try:
-        if hook.pipes != [identity(REPORT), identity(ANSWERS)]:
+        if hook.pipes != [identity(hook.report), identity(hook.answers)]:
             return
         flush()
         report = record([f"code={code:03}".encode(), *describe(hook, failure)])
         _signal.pthread_sigmask(_signal.SIG_BLOCK, SIGNALS)
-        os.write(REPORT, report)
+        os.write(hook.report, report)
     except BaseException:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, hook.mask)
         return
-    wait(failure, {"failure": failure, "hook": hook, "write": write})
+    wait(hook, failure)
     while _signal.sigtimedwait(SIGNALS, 0):
         pass
     _signal.pthread_sigmask(_signal.SIG_SETMASK, hook.mask)
 
 
-def wait(failure: "BaseException", names: "dict[str, object]") -> None:
+def wait(hook: "Hook", failure: "BaseException") -> None:
     """Evaluate what comes in, line by line, until the end: nothing else ends the wait."""
+
+    def write(fields: "list[bytes]") -> None:
+        """Send a record of any length."""
+        data = record(fields)
+        while data:
+            data = data[os.write(hook.report, data) :]
+
+    names = {"failure": failure, "hook": hook, "write": write}
     pending = b""
     while True:
         try:
-            data = os.read(ANSWERS, 65536)
+            data = os.read(hook.answers, 65536)
             if not data:
                 return
             *lines, pending = (pending + data).split(b"\n")
@@ -200,13 +208,6 @@ def remember(failure: "BaseException") -> None:
         exec("raise KeyboardInterrupt" if type(failure) is KeyboardInterrupt else "pass", {})
     except KeyboardInterrupt:
         return
-
-
-def write(fields: "list[bytes]") -> None:
-    """Send a record of any length."""
-    data = record(fields)
-    while data:
-        data = data[os.write(REPORT, data) :]
 
 
 def record(fields: "list[bytes]") -> bytes:

@@ -52,7 +52,11 @@ class Launch:
 
 def read_hook(name: str, numbers: Numbers) -> str:
     """Return the text of a hook's file in this folder, the descriptors' numbers put in."""
-    text = read_beside(__spec__, name).decode()
+    return fill_in(read_beside(__spec__, name).decode(), numbers)
+
+
+def fill_in(text: str, numbers: Numbers) -> str:
+    """Return a text with the descriptors' numbers in their places."""
     for word in numbers.__slots__:
         text = text.replace(f"@{word.upper()}@", str(getattr(numbers, word)))
     return text

@@ -310,7 +310,7 @@ static bool prepare_python(struct launches *launches, const struct plan *plan)
         return false;
     if (plan->text == NULL && !is_python_text(plan->command[0]))
         return true;
-    launches->argument_room = BOOT_PYTHON.length + NUMBER_BYTES;
+    launches->argument_room = BOOT_PYTHON.length + MOST_PLACES * NUMBER_BYTES;
     launches->argument = malloc(launches->argument_room);
     const char *words[] = {launches->plain.argv[0], "-c", launches->argument, NULL};
     launches->armed.argv = make_line(words, launches->plain.argv + 1);
