@@ -47,6 +47,9 @@ containers)
     need /usr/sbin/debootstrap debootstrap
     need ip iproute2
     need patchelf patchelf
+    need tinyproxy tinyproxy-bin # the programs alone: no service is started
+    need microsocks microsocks
+    need /usr/sbin/dnsmasq dnsmasq-base
     # The package `busybox`, which is not static, has the same command.
     dpkg-query --status busybox-static >/dev/null 2>&1 || missing="$missing busybox-static"
     ;;
