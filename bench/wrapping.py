@@ -84,7 +84,11 @@ def main() -> int:
             for cost in costs
         ),
         ("memory while the step runs, MiB", memory["direct"], MEMORY_LIMIT_MIB),
-        (f"{BULK_BYTES >> 30} GiB through agent run -- cat, x bare", bulk["wrapped"] / bulk["bare"], BULK_LIMIT),
+        (
+            f"{BULK_BYTES >> 30} GiB through agent run -- cat, x bare",
+            bulk["wrapped"] / bulk["bare"],
+            BULK_LIMIT,
+        ),
     ]
     print(_table(costs), _verdicts(verdicts), f"standby: {memory['standby']:.1f} MiB", sep="\n\n")
     os.makedirs(options.out, exist_ok=True)
