@@ -25,7 +25,7 @@ def main() -> int:
     try:
         relay.request("GET", "/healthz")
         return int(relay.getresponse().status != http.HTTPStatus.OK)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
