@@ -54,7 +54,8 @@ def start(container, ca, inside):
 
 def visit(one, relay, ssh, variable=""):
     """Log in by the relay, and let the build go on; the doctor goes the same way, and no password is anywhere."""
-    assert ssh.run(one.way(relay), "echo in").stdout == b"in\n"
+    done = ssh.run(one.way(relay), "echo in")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"in\n", b""), one.program.output
     doctor = well(one)
     assert f"the relay {relay.url}{f' by the proxy of {variable}' if variable else ''}" in doctor.stdout
     lines = one.exec("sh", "-c", "cat /proc/[0-9]*/cmdline").stdout

@@ -45,7 +45,8 @@ def start(container, relay):
 def visit(one, relay, ssh):
     """Log in by the relay, and let the build go on."""
     way = replace(one.way(relay), host=relay.host)  # a name that the container knows is none of ours
-    assert ssh.run(way, "echo in").stdout == b"in\n"
+    done = ssh.run(way, "echo in")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"in\n", b""), one.program.output
     one.resume()
     assert one.wait() == CODE
 
