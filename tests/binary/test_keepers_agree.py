@@ -3,9 +3,11 @@
 The cases are made by chance, the same ones each time: HOLDFAST_TEST_CASES says how many, HOLDFAST_TEST_SEED which.
 """
 
+import contextlib
 import os
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -20,11 +22,14 @@ from tests.binary.conftest import REPOSITORY
 from tests.binary.keepers import build
 from tests.promises.conftest import MARK, Launched, _marked
 
-CASES = int(os.environ.get("HOLDFAST_TEST_CASES", "150"))
+CASES = int(os.environ.get("HOLDFAST_TEST_CASES", "500"))
 SEED = os.environ.get("HOLDFAST_TEST_SEED", "0")
-BATCH = 5
-"""Cases at one time, each with two agents."""
-SETTLE_SECONDS = 5
+BATCH = 10
+"""Cases at one time, each with two agents: most of what a case takes is waiting."""
+PARTS = 10
+"""Tests that share the cases among the workers."""
+SETTLE_SECONDS = 10
+LOOK_SECONDS = 0.01
 
 LATE = ("LATE_SECONDS=3600",)
 DRIVER = f"""
@@ -105,6 +110,7 @@ class Case:
         self.tty = chance.random() < 0.25
         self.environment = dict(chance.choice(ENVIRONMENTS))
         self.signals = []
+        self.waits = False
         options = () if self.hold else chance.choice(OPTIONS)
         if self.hold:
             options = ("--timeout", "1s")
@@ -144,14 +150,16 @@ class Case:
             )
         )
         ending = ending.format(chance.choice((0, 1, 2, 126, 127, 255, 256)), chance.choice(DEADLY))
-        script = chance.choice(STRAYS)
-        if not self.hold and chance.random() < 0.6:
+        # With `set -x`, what is in the background writes between the lines whenever it comes to it.
+        script = "" if "SHELLOPTS" in self.environment else chance.choice(STRAYS)
+        if not self.hold and (script or chance.random() < 0.6):
+            self.waits = True
             self.signals = chance.sample(SIGNALS, chance.choice((0, 1, 1, 2)))
             for name in self.signals:
                 if chance.random() < 0.7 and name not in ("TTIN", "TTOU"):
                     script += f"trap 'echo got {name}' {name}; "
-            # What is in the background has by then got as far as to ignore what it ignores. A trap may end a `read`.
-            script += "sleep 0.3; echo ready; for i in 1 2 3; do read -r x && break; done; "
+            # A trap may end a `read`.
+            script += "echo ready; for i in 1 2 3; do read -r x && break; done; "
         script += ending
         if chance.random() < 0.04:  # too long for the kernel with a hook in front of it
             script = f"#{'x' * (ARGUMENT_LIMIT - len(script) - 20)}\n{script}"
@@ -161,9 +169,8 @@ class Case:
             self._write(script)
             file = chance.choice(("./step.sh", "step.sh", "none.sh"))
             return ["--shell", chance.choice(("sh", "bash")), file, "a b"]
-        if self.signals or chance.random() < 0.7:
+        if self.waits or chance.random() < 0.7:
             return ["--shell", chance.choice(("sh", "bash")), "-c", script, "zero"]
-        self.signals = []
         program = chance.choice(
             (
                 "print(1); raise SystemExit(3)",
@@ -222,13 +229,14 @@ class Run:
         self.launched = Launched(words, tty=case.tty, preexec=prepare, cwd=folder)
 
     def drive(self):
-        if self.case.signals and self._reads("ready"):
+        if self.case.waits and self._reads("ready"):
+            settle(self.name)  # what is in the background has by then got as far as to ignore what it ignores
             for name in self.case.signals:
                 self.launched.signal(getattr(signal, f"SIG{name}"))
-                self._settle()
+                settle(self.name)
         if self.launched.process.poll() is None:
             try:
-                self.launched.type(b"\n" if self.case.tty or self.case.signals else b"")
+                self.launched.type(b"\n" if self.case.tty or self.case.waits else b"")
                 self.launched.type(b"\x04" if self.case.tty else b"")
             except OSError:  # the terminal is gone
                 pass
@@ -243,10 +251,6 @@ class Run:
             return False
         return True
 
-    def _settle(self):
-        """Long enough for a signal to be acted upon."""
-        time.sleep(0.12)
-
     def result(self):
         """Exit code, output without what differs from run to run, and the names of what is left."""
         try:
@@ -260,20 +264,36 @@ class Run:
         return code, plain(output, self.folder), left
 
     def _left(self):
-        """Look until nothing changes: what was killed takes a moment to be gone."""
-        before, until = None, time.monotonic() + SETTLE_SECONDS
-        while time.monotonic() < until:
-            time.sleep(0.05)
-            now = sorted(name for name in map(command, _marked(self.name)) if name)
-            if now == before:
-                break
-            before = now
-        for pid in _marked(self.name):
-            try:
+        """Name what is still there, and end it; what was killed takes a moment to be gone."""
+        settle(self.name)
+        left = _marked(self.name)
+        names = sorted(name for name in map(command, left) if name)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        return before
+        return names
+
+
+def settle(name):
+    """Wait until all that a run has started sleeps, with no signal to act upon, and two looks show the same."""
+    before, deadline = None, time.monotonic() + SETTLE_SECONDS
+    while (now := [standing(pid) for pid in _marked(name)]) != before or None in now:
+        assert time.monotonic() < deadline, f"no rest: {[command(pid) for pid in _marked(name)]}"
+        before = now
+        select.select([], [], [], LOOK_SECONDS)
+
+
+def standing(pid):
+    """Return what changes with whatever a process does; None while it is busy, or about to be."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            told = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state = told["State"][0]
+    if state in "RD" or (state == "S" and (int(told["SigPnd"], 16) or int(told["ShdPnd"], 16))):
+        return None
+    return pid, state, told.get("voluntary_ctxt_switches"), told.get("nonvoluntary_ctxt_switches")
 
 
 def command(pid):
@@ -318,9 +338,9 @@ def made():
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_they_agree(late, early, tmp_path, part):
-    cases = made()[part::4]
+    cases = made()[part::PARTS]
     source = os.path.join(os.path.dirname(sys.executable), "agent")
     differences = []
     for first in range(0, len(cases), BATCH):
