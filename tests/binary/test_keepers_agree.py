@@ -317,6 +317,8 @@ def plain(text, folder):
         (r"after \d\.\d+ s", "TIME"),
         (r"line (\d+): +\d+ ", r"line \1: PID "),
         (r"^\s*\d+ (?=Killed|Terminated)", "PID "),
+        # A signal to the group ends both; whether bash sees the other's end before its own is chance.
+        (r"^.*: line \d+: PID [A-Z].* sleep 30\d.*\n", ""),
     ):
         text = re.sub(pattern, word, text, flags=re.MULTILINE)
     return text
