@@ -61,6 +61,7 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 
 test: $(READY) $(GITLAB_READY)  ## every test
 	@packaging/debian.sh containers
+	@packaging/debian.sh recipes
 	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary
 
@@ -87,13 +88,16 @@ bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
 	$(BIN)/python bench/wrapping.py
 	$(BIN)/python bench/run.py
 
-lock: $(READY)  ## renew requirements.lock from pyproject.toml
+lock: $(READY)  ## renew the lock files from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --extra relay --extra dev \
 		--output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --extra binary --constraint requirements.lock \
 		--output-file packaging/binary.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --extra relay --build-deps-for wheel --constraint requirements.lock \
+		--output-file packaging/relay.lock pyproject.toml
 
 clean:  ## remove all that was built
 	rm -rf $(VENV) $(GITLAB)/node_modules build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/out

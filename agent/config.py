@@ -38,7 +38,7 @@ class Config:
     | --- | --- |
     | `relay` | URL, `ws://…` or `wss://…`; None: direct mode |
     | `token` | the agent's token for the relay, None without; never in a repr |
-    | `ca_file` | path of a PEM file that was readable at the start; None: the system's |
+    | `ca_file` | path of a PEM file that was readable at the start; None: see `session/trust.py` |
     | `listen` | host and port of direct mode; port 0: any |
     | `when` | `failure`, `always` or `never`; `debug` has become one of them |
     | `debugging_asked` | somebody wants this very run to be debugged: `--when always`, or the CI's switch |
@@ -157,7 +157,6 @@ def read_again(arguments: list[str], environment: dict[str, str], token: str | N
     line = take_apart(arguments)
     fields = read_options(line.given, environment)
     fields["when"], fields["debugging_asked"] = _when(fields["when"], environment)
-    fields["ca_file"] = _certificates(fields["ca_file"], environment)
     fields["token"] = token
     return make(fields, environment, line.text, line.command)
 
@@ -175,7 +174,8 @@ def read_options(given: dict[str, str], environment: dict[str, str]) -> "dict[st
 def read_files(fields: "dict[str, Any]", given: dict[str, str], environment: dict[str, str]) -> None:
     """Put what the named files hold, and the token, in place of their names."""
     fields["token"] = _token("--token-file" in given, fields["token_file"], environment)
-    fields["ca_file"] = _certificates(fields["ca_file"], environment)
+    if fields["ca_file"] is not None:
+        _check_readable(f"CA file {fields['ca_file']}", fields["ca_file"])
     fields["authorized_keys"] = _authorized_keys(fields["authorized_keys"])
     check_exposure(fields)
 
@@ -256,19 +256,6 @@ def _token(named: bool, file: str | None, environment: dict[str, str]) -> str | 
         return values.token(text)
     except ValueError as error:
         raise UsageError(f"{source}: {error}") from None
-
-
-def _certificates(file: str | None, environment: dict[str, str]) -> str | None:
-    """Check that the file can be read; SSL_CERT_FILE is everybody's and may be stale, which is no error."""
-    if file is None:
-        return None
-    try:
-        _check_readable(f"CA file {file}", file)
-    except UsageError:
-        if file == environment.get("SSL_CERT_FILE"):
-            return None
-        raise
-    return file
 
 
 def _authorized_keys(file: str | None) -> str | None:

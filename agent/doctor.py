@@ -163,14 +163,16 @@ def _ways(config: Config) -> Iterator[Finding]:
         yield Finding(BAD, "the relay needs a token: set HOLDFAST_TOKEN or --token-file")
         return
     from agent.debugged import is_debugged  # noqa: PLC0415  (after all that needs no network)
-    from agent.session.dial import proxy_variable  # noqa: PLC0415
+    from agent.session.dial import Relay, find_way  # noqa: PLC0415
     from agent.session.errors import RelayError  # noqa: PLC0415
 
-    proxy = proxy_variable(config.relay)
-    by = f" by the proxy of {proxy}" if proxy else ""
+    by = ""
     try:
+        way = find_way(Relay(config.relay, config.token, config.ca_file))
+        by = f" by the proxy of {way.variable}" if way.proxy else ""
         is_debugged(config.relay, config.token, config.ca_file, config.build or PROBE)
     except RelayError as error:
         yield Finding(BAD, f"the relay {config.relay}{by} cannot be used: {error}")
     else:
-        yield Finding(GOOD, f"the relay {config.relay}{by} takes the token")
+        trusted = f", trusted by {way.trust.source}," if way.trust else ""
+        yield Finding(GOOD, f"the relay {config.relay}{by}{trusted} takes the token")

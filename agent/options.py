@@ -73,13 +73,7 @@ class Option:
 OPTIONS = (
     Option("--relay", "URL", values.relay_url, "dial this relay; without: listen here"),
     Option("--token-file", "FILE", values.path, "holds the token for the relay; or HOLDFAST_TOKEN itself"),
-    Option(
-        "--ca-file",
-        "FILE",
-        values.path,
-        "certificate authorities to trust, in PEM",
-        variables=("HOLDFAST_CA_FILE", "SSL_CERT_FILE"),
-    ),
+    Option("--ca-file", "FILE", values.path, "certificate authorities to trust, in PEM"),
     Option("--listen", "HOST:PORT", values.address, "without a relay: where", default="127.0.0.1:0"),
     Option(
         "--when",

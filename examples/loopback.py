@@ -25,11 +25,12 @@ class Relay:
     account: str
     user_token: str = field(repr=False)
     agent_token_file: str
+    scheme: str = "ws"
 
     @property
     def url(self) -> str:
         """What the agent's `--relay` takes."""
-        return f"ws://{self.host}:{self.http_port}"
+        return f"{self.scheme}://{self.host}:{self.http_port}"
 
     def agent_options(self) -> list[str]:
         """Give what `agent run` needs to come through this relay."""
@@ -37,8 +38,11 @@ class Relay:
 
 
 @contextlib.contextmanager
-def relay(host: str = "127.0.0.1") -> Iterator[Relay]:
-    """Serve a fresh relay on an address of ours; its state is in a temporary directory. Both are gone at the end."""
+def relay(host: str = "127.0.0.1", certificate: tuple[str, str] | None = None) -> Iterator[Relay]:
+    """Serve a fresh relay on an address of ours; its state is in a temporary directory. Both are gone at the end.
+
+    With a `certificate`, the files of it and its key, agents come over TLS.
+    """
     with tempfile.TemporaryDirectory(prefix="holdfast-relay-") as state:
         environment = os.environ | {"XDG_STATE_HOME": state}
         command = installed("relay")
@@ -57,14 +61,19 @@ def relay(host: str = "127.0.0.1") -> Iterator[Relay]:
         with open(os.open(agent_token_file, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
             file.write(new_user(BUILD_USER, "agent") + "\n")
 
-        listen = ("--http", f"{host}:0", "--ssh", f"{host}:0")
+        listen = ["--http", f"{host}:0", "--ssh", f"{host}:0"]
+        scheme = "ws"
+        if certificate:
+            listen += ["--tls-cert", certificate[0], "--tls-key", certificate[1]]
+            scheme = "wss"
         with running([command, "serve", *listen], env=environment) as program:
             yield Relay(
                 program=program,
                 host=host,
-                http_port=int(program.wait_for(r"ws://[\d.]+:(\d+)")[1]),
+                http_port=int(program.wait_for(rf"{scheme}://[\d.]+:(\d+)")[1]),
                 ssh_port=int(program.wait_for(r"ssh -p (\d+) ")[1]),
                 account=ACCOUNT,
                 user_token=user_token,
                 agent_token_file=agent_token_file,
+                scheme=scheme,
             )

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what we need from Debian, where it is missing and we may: for all targets, with the argument "gitlab" for the
 # test in which a CI runs jobs of GitLab's, with "binary" for the static binary and its tests, with "containers" for the
-# tests in real containers. Those can do without.
+# tests in real containers, with "recipes" for those of the unit and the cloud-init file. The last two can do without.
 set -eu
 
 missing=
@@ -38,6 +38,7 @@ binary)
     ;;
 containers)
     need /usr/sbin/dockerd docker.io
+    need docker-compose docker-compose
     need docker docker.io # a client alone may come from elsewhere, and does
     need /usr/sbin/iptables iptables
     need podman podman
@@ -46,11 +47,18 @@ containers)
     need /usr/sbin/debootstrap debootstrap
     need ip iproute2
     need patchelf patchelf
+    need tinyproxy tinyproxy-bin # the programs alone: no service is started
+    need microsocks microsocks
+    need /usr/sbin/dnsmasq dnsmasq-base
     # The package `busybox`, which is not static, has the same command.
     dpkg-query --status busybox-static >/dev/null 2>&1 || missing="$missing busybox-static"
     ;;
+recipes)
+    need systemd-analyze systemd
+    need cloud-init cloud-init
+    ;;
 *)
-    echo "usage: $0 [gitlab | binary | containers]" >&2
+    echo "usage: $0 [gitlab | binary | containers | recipes]" >&2
     exit 2
     ;;
 esac
@@ -58,9 +66,15 @@ esac
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "holdfast: please install:$missing" >&2
-    [ "${1:-}" = containers ] || exit 1
-    exit 0
+    case "${1:-}" in containers | recipes) exit 0 ;; esac
+    exit 1
 fi
+case $missing in
+*cloud-init*) # it is to check a file, and never to change this machine at its next start
+    mkdir -p /etc/cloud
+    touch /etc/cloud/cloud-init.disabled
+    ;;
+esac
 echo "holdfast: installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >/dev/null

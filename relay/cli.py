@@ -74,6 +74,9 @@ def _make_state_directory(path: str, config: Config) -> None:
 async def _serve(config: Config, arguments: argparse.Namespace) -> None:
     journal.start()
     allow_many_files()
+    # asyncssh asks for both, and fails where a UID has neither a HOME nor a passwd entry: in a container, often.
+    os.environ.setdefault("HOME", "/")
+    os.environ.setdefault("LOGNAME", str(os.getuid()))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -5,15 +5,14 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-import certifi
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidProxy
-from websockets.proxy import get_proxy, parse_proxy
-from websockets.uri import parse_uri
 
 from agent.session.errors import RelayError, RelayRefused
+from agent.session.proxies import Proxy, find_proxy
 from agent.session.trouble import explain
+from agent.session.trust import Trust, choose_trust
 from tunnel.connection import CLIENT_OPTIONS, ClientTunnel
 from tunnel.errors import RemoteProtocolError
 from tunnel.messages import Welcome
@@ -53,6 +52,42 @@ class Relay:
     def place(self) -> str:
         """Host and port, for a line of the log: a URL may carry a password."""
         return self.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the relay is reached: by which proxy, and whom TLS trusts; the same for every attempt."""
+
+    proxy: Proxy | None
+    trust: Trust | None
+
+    @property
+    def variable(self) -> str:
+        """Return the variable that names the proxy, empty without one."""
+        return self.proxy.variable if self.proxy else ""
+
+    @property
+    def proxy_ssl(self) -> ssl.SSLContext | None:
+        """Return the context for the proxy itself, if that speaks TLS."""
+        return self.trust.context if self.trust and self.proxy and self.proxy.scheme == "https" else None
+
+    def explain(self, error: Exception, place: str) -> RelayError:
+        """Translate what went wrong on this way into one line."""
+        if self.proxy_ssl and isinstance(error, ssl.SSLError):
+            place = f"{place}, or the proxy of {self.variable},"
+        return explain(error, place, self.variable, self.trust.source if self.trust else "")
+
+
+def find_way(relay: Relay) -> Way:
+    """Choose the way to a relay; RelayRefused if its URL, the proxy or the CAs cannot be."""
+    try:
+        proxy = find_proxy(relay.endpoint, relay.place)
+    except RelayError:
+        raise
+    except Exception as error:
+        raise explain(error, relay.place) from error
+    secure = relay.url.startswith("wss:") or (proxy is not None and proxy.scheme == "https")
+    return Way(proxy, choose_trust(relay.ca_file, os.environ) if secure else None)
 
 
 class Dialler:
@@ -97,12 +132,17 @@ class Dialler:
 
     async def _dial(self, patience: asyncio.Timeout) -> None:
         place = self._relay.place
-        context = trust(self._relay.ca_file) if self._relay.url.startswith("wss:") else None
+        if not self._relay.token:
+            raise RelayRefused(
+                f"{place} needs a token: set HOLDFAST_TOKEN or --token-file"
+                " (`relay token create … --permission agent` makes one)"
+            )
+        way = find_way(self._relay)
         retries = backoff()
         complained = False
         while True:
             try:
-                welcome = await self._connect_once(context)
+                welcome = await self._connect_once(way)
             except RelayError as error:
                 if isinstance(error, RelayRefused) and not self._welcomed:
                     raise
@@ -123,34 +163,29 @@ class Dialler:
                 complained = True
             await asyncio.sleep(next(retries))
 
-    async def _connect_once(self, context: ssl.SSLContext | None) -> Welcome:
+    async def _connect_once(self, way: Way) -> Welcome:
         """Attach the tunnel to a new WebSocket; RelayError or RelayRefused if that fails."""
-        if not self._relay.token:
-            raise RelayRefused(
-                f"{self._relay.place} needs a token: set HOLDFAST_TOKEN or --token-file"
-                " (`relay token create … --permission agent` makes one)"
-            )
-        place, endpoint = self._relay.place, self._relay.endpoint
-        variable = ""
+        endpoint = self._relay.endpoint
+        proxy_ssl: dict[str, Any] = {"proxy_ssl": way.proxy_ssl} if way.proxy_ssl else {}
         try:
-            variable = proxy_variable(endpoint)
             async with asyncio.timeout(ATTEMPT_SECONDS):
                 websocket = await connect(
                     endpoint,
                     additional_headers={"Authorization": f"Bearer {self._relay.token}"},
                     user_agent_header=f"holdfast-agent/{VERSION}",
-                    proxy=choose_proxy(endpoint),
-                    ssl=context,
+                    proxy=way.proxy.url if way.proxy else None,
+                    ssl=way.trust.context if way.trust and endpoint.startswith("wss:") else None,
                     open_timeout=None,
+                    **proxy_ssl,
                     **CLIENT_OPTIONS,
                 )
                 assert isinstance(websocket, WebSocket)  # as CLIENT_OPTIONS ask for
                 return await self._attach(websocket)
         except TimeoutError:
-            raise RelayError(f"{place} did not answer within {ATTEMPT_SECONDS} s") from None
+            raise RelayError(f"{self._relay.place} did not answer within {ATTEMPT_SECONDS} s") from None
         # Whatever it is: what goes unseen here would hold the build until its timeout, and say nothing.
         except Exception as error:
-            raise explain(error, place, variable) from error
+            raise way.explain(error, self._relay.place) from error
 
     async def _attach(self, websocket: WebSocket) -> Welcome:
         try:
@@ -167,40 +202,3 @@ class Dialler:
         # Else the session would live on, out of reach, and nobody would dial.
         except Exception as error:  # noqa: BLE001
             self._on_trouble(f"the tunnel to {self._relay.place} broke ({type(error).__name__}: {error})")
-
-
-def choose_proxy(url: str) -> str | None:
-    """Return the proxy that the environment names for a WebSocket's URL; InvalidProxy if it is none."""
-    proxy = get_proxy(parse_uri(url))
-    try:
-        if proxy is not None:
-            parse_proxy(proxy)
-    except ValueError as error:  # its port, say
-        raise InvalidProxy(proxy or "", str(error)) from None
-    return proxy
-
-
-def proxy_variable(url: str) -> str:
-    """Return which variable `choose_proxy` heeds, empty if none: websockets' order, urllib's spelling."""
-    if get_proxy(parse_uri(url)) is None:
-        return ""
-    kinds = ("wss", "socks", "https") if url.startswith("wss:") else ("ws", "socks", "https", "http")
-    names = (name for kind in kinds for name in (f"{kind}_proxy", f"{kind}_proxy".upper()))
-    return next((name for name in names if os.environ.get(name)), "the environment")
-
-
-def trust(ca_file: str | None) -> ssl.SSLContext:
-    """Return the TLS context: the named CAs, else the system's (or SSL_CERT_FILE), else those of certifi.
-
-    Raises RelayRefused that names the file.
-    """
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-        paths = ssl.get_default_verify_paths()
-        if ca_file is None and not paths.cafile and not (paths.capath and os.listdir(paths.capath)):
-            context.load_verify_locations(cadata=certifi.contents())
-    except OSError as error:  # ssl.SSLError is one
-        what = f"CA file {ca_file}" if ca_file else "the system's CA certificates"
-        reason = "no certificates in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-        raise RelayRefused(f"{what}: {reason}: give one that can be read by --ca-file") from error
-    return context

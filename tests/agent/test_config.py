@@ -146,7 +146,7 @@ def test_a_timeout_above_the_default_maximum_raises_it():
 
 def test_a_stale_ssl_cert_file_is_not_ours_to_refuse(tmp_path):
     none = str(tmp_path / "none")
-    assert read(["a"], {"SSL_CERT_FILE": none}).ca_file is None
+    assert read(["a"], {"SSL_CERT_FILE": none, "REQUESTS_CA_BUNDLE": none}).ca_file is None
     assert "No such file" in refused(["a"], {"HOLDFAST_CA_FILE": none})
 
 

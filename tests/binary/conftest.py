@@ -8,6 +8,7 @@ import pytest
 from tests.containers.conftest import (  # noqa: F401  (fixtures, and what skips where there are no containers)
     container,
     engine,
+    podman,
     pytest_runtest_call,
     pytest_runtest_setup,
     relay,

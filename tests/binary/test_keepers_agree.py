@@ -77,7 +77,11 @@ ENVIRONMENTS = (
         {"SHELLOPTS": "xtrace"},
         {"POSIXLY_CORRECT": "1"},
     ),
-    *({"PYTHONINSPECT": ""}, {"PATH": "/usr/bin:/bin::/none"}, {"SSL_CERT_FILE": "/none"}),
+    *(
+        {"PYTHONINSPECT": ""},
+        {"PATH": "/usr/bin:/bin::/none"},
+        {"SSL_CERT_FILE": "/none", "REQUESTS_CA_BUNDLE": "/none"},
+    ),
 )
 COMMANDS = (
     *(

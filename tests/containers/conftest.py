@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ from tests.containers.addon import addon as built_addon
 from tests.containers.container import Container
 from tests.containers.engine import Engine
 from tests.containers.host import Unavailable
+from tests.containers.pod import Podman
 from tests.openssh import Ssh
 
 TIMEOUT = 360
@@ -98,6 +100,17 @@ def container(engine: Engine, addon: str, monkeypatch: pytest.MonkeyPatch) -> It
             return one
 
         yield start
+
+
+@pytest.fixture
+def podman(monkeypatch: pytest.MonkeyPatch) -> Iterator[Podman]:
+    """Podman with no image; a `podman` command in an ssh line of the log finds its containers."""
+    # pytest's own directories have longer names, and then Podman learns of a container's end 20 s late.
+    with tempfile.TemporaryDirectory(prefix="holdfast-pod-") as directory:
+        podman = Podman(directory)
+        for name, value in podman.variables.items():
+            monkeypatch.setenv(name, value)
+        yield podman
 
 
 @pytest.fixture(scope="session")

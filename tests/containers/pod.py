@@ -1,14 +1,18 @@
 """Kubernetes Pods without Kubernetes: `podman play kube`, with a storage of the tests' own and no daemon."""
 
 import contextlib
+import io
+import json
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
 
 from examples.programs import Program
 from tests.containers.engine import EngineError
-from tests.containers.host import require
+from tests.containers.host import REPOSITORY, require
 from tests.containers.roots import archive
 
 COMMAND_SECONDS = 60.0
@@ -74,6 +78,27 @@ class Podman:
         self.run("import", "--quiet", "--change", f"ENV PATH={PATH}", archive(name), tag)
         return tag
 
+    def make_image(
+        self,
+        tag: str,
+        programs: Mapping[str, str],
+        entrypoint: Sequence[str] = (),
+        *,
+        seed: str | None = None,
+    ) -> None:
+        """Make an image of busybox with PROGRAMS, texts by their paths, and a directory as /seed."""
+        path = os.path.join(self._directory, "image.tar")
+        shutil.copy(archive("busybox"), path)
+        with tarfile.open(path, "a") as tar:
+            for name, program in programs.items():
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode = len(program), 0o755
+                tar.addfile(entry, io.BytesIO(program.encode()))
+            if seed:
+                tar.add(seed, "seed")
+        changes = [f"ENV PATH={PATH}", *([f"ENTRYPOINT {json.dumps(entrypoint)}"] if entrypoint else ())]
+        self.run("import", "--quiet", *(word for text in changes for word in ("--change", text)), path, tag)
+
     @contextlib.contextmanager
     def pod(self, manifest: str, *containers: str) -> Iterator[dict[str, "PodContainer"]]:
         """Have a Pod in the block; its CONTAINERS, which are named POD-CONTAINER, by name."""
@@ -107,3 +132,29 @@ class PodContainer:
     def wait(self) -> int:
         """Wait for its end; its exit code."""
         return int(self._podman.run("wait", self._name))
+
+
+BUILD_POD = os.path.join(REPOSITORY, "packaging", "wrappers", "kubernetes.yaml")
+BUILD_IMAGE = "registry.example.com/ci/build:latest"
+"""In that manifest."""
+
+MAKE = "#!/bin/sh\necho making $1 as $(id -u)\nexit 5\n"
+"""The step of the manifest is `make test`."""
+
+
+@contextlib.contextmanager
+def build_pod(podman: Podman) -> Iterator[PodContainer]:
+    """Have the very Pod that users get in the block, on the host's network, for no other can be made on every machine.
+
+    The agent's image is there already.
+    """
+    podman.make_image(BUILD_IMAGE, {"bin/make": MAKE})
+    try:
+        podman.run("play", "kube", "--network", "host", BUILD_POD)
+        step = PodContainer(podman, "build-step")
+        try:
+            yield step
+        finally:
+            step.log_reader.stop()
+    finally:
+        podman.run("play", "kube", "--down", BUILD_POD)

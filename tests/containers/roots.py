@@ -24,7 +24,10 @@ TAGS = {
 }
 """What can be had, and the names under which Dockerfiles know it. Debian's: bash, dash, python3 (3.9, 3.11, 3.13)."""
 
-EDITION = 1
+PACKAGES = "python3,python3-venv"
+"""What our own Dockerfiles install, too: their apt-get finds it there."""
+
+EDITION = 2
 """Counted up when what is built here changes: archives of other editions are left alone."""
 
 NEEDLESS = (
@@ -32,6 +35,9 @@ NEEDLESS = (
     *("var/cache/apt", "var/lib/apt/lists", "var/log"),
 )
 """Half of what debootstrap makes: each engine that is started would read it again."""
+
+SOURCES = "etc/apt/sources.list"
+"""Where apt-get would look for packages; without it, it asks nobody: containers of the tests have no way out."""
 
 BUSYBOX = "/bin/busybox"
 BUILD_SECONDS = 240
@@ -63,7 +69,7 @@ def cache() -> str:
 def _pack_debian(suite: str, path: str) -> None:
     with tempfile.TemporaryDirectory(prefix="root-", dir=cache()) as root:
         done = subprocess.run(
-            ["debootstrap", "--variant=minbase", "--include=python3", suite, root],
+            ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, root],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,6 +81,7 @@ def _pack_debian(suite: str, path: str) -> None:
             raise Unavailable(f"debootstrap {suite}: {' '.join(done.stdout.split()[-50:])}")
         for needless in NEEDLESS:
             shutil.rmtree(os.path.join(root, needless), ignore_errors=True)
+        os.unlink(os.path.join(root, SOURCES))
         os.mkdir(os.path.join(root, "addon"))  # where a read-only root cannot get a mount point
         subprocess.run(["tar", "--numeric-owner", "-C", root, "-cf", path, "."], check=True)
 

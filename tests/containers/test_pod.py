@@ -1,11 +1,6 @@
 """A Kubernetes Pod as CI systems make one: an init container brings the agent, the step's may do very little."""
 
-import tempfile
-
-import pytest
-
 from tests.containers.container import PASTED_LINE, pasted
-from tests.containers.pod import Podman
 
 MANIFEST = """\
 apiVersion: v1
@@ -38,16 +33,6 @@ spec:
       hostPath: {{path: {addon}}}
 """
 """The host's network, for no other can be made on every machine; the PID namespace is the container's own."""
-
-
-@pytest.fixture
-def podman(monkeypatch):
-    # pytest's own directories have longer names, and then Podman learns of a container's end 20 s late.
-    with tempfile.TemporaryDirectory(prefix="holdfast-pod-") as directory:
-        podman = Podman(directory)
-        for name, value in podman.variables.items():
-            monkeypatch.setenv(name, value)
-        yield podman
 
 
 def test_a_step_of_a_pod(podman, addon, ssh):

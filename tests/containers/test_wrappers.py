@@ -1,21 +1,15 @@
 """The wrappers for containers, run for real: `docker.sh`, and the very Pod manifest that users get."""
 
-import io
 import os
-import shutil
-import tarfile
-import tempfile
 
 import pytest
 
 from examples.programs import Program
 from tests.containers.container import PASTED_LINE, pasted
-from tests.containers.pod import PATH, PodContainer, Podman
-from tests.containers.roots import archive
+from tests.containers.images import AGENT, PACKAGING
+from tests.containers.pod import build_pod
 
-WRAPPERS = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "packaging", "wrappers"
-)
+WRAPPERS = os.path.join(PACKAGING, "wrappers")
 
 
 # Docker
@@ -63,52 +57,15 @@ def test_a_container_without_an_agent(engine, docker, tmp_path):
 
 # Kubernetes
 
-MANIFEST = os.path.join(WRAPPERS, "kubernetes.yaml")
-AGENT_IMAGE = "registry.example.com/holdfast/agent:latest"
-BUILD_IMAGE = "registry.example.com/ci/build:latest"
-
 INSTALLER = '#!/bin/sh\n[ "$1" = install ] && exec cp -a /seed/. "$2"\n'
-"""The agent of the image that brings it, as far as the init container uses it."""
-MAKE = "#!/bin/sh\necho making $1 as $(id -u)\nexit 5\n"
-"""The step of the manifest is `make test`."""
+"""What the agent's image does: from source there is nothing to install, and the real one is tried in tests/binary."""
 
 
-@pytest.fixture
-def podman(monkeypatch, addon):
-    """Podman with the manifest's two images."""
-    # pytest's own directories have longer names, and then Podman learns of a container's end 20 s late.
-    with tempfile.TemporaryDirectory(prefix="holdfast-pod-") as directory:
-        podman = Podman(directory)
-        for name, value in podman.variables.items():
-            monkeypatch.setenv(name, value)
-        images = {AGENT_IMAGE: ("addon/agent", INSTALLER, addon), BUILD_IMAGE: ("bin/make", MAKE, None)}
-        for tag, (name, program, seed) in images.items():
-            path = os.path.join(directory, "image.tar")
-            shutil.copy(archive("busybox"), path)
-            with tarfile.open(path, "a") as tar:
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode = len(program), 0o755
-                tar.addfile(entry, io.BytesIO(program.encode()))
-                if seed:
-                    tar.add(seed, "seed")
-            podman.run("import", "--quiet", "--change", f"ENV PATH={PATH}", path, tag)
-        yield podman
-
-
-def test_the_pod_that_users_get(podman, ssh):
-    """On the host's network, for no other can be made on every machine."""
-    try:
-        podman.run("play", "kube", "--network", "host", MANIFEST)
-        step = PodContainer(podman, "build-step")
-        try:
-            way = pasted(step.wait_for(PASTED_LINE.pattern)[0])
-            step.wait_for("^making test as 1000$")
-            assert (
-                ssh.run(way, "id -u; touch /x 2>/dev/null || echo read-only").stdout == b"1000\nread-only\n"
-            )
-            ssh.run(way, "agent resume")
-            assert step.wait() == 5
-        finally:
-            step.log_reader.stop()
-    finally:
-        podman.run("play", "kube", "--down", MANIFEST)
+def test_the_pod_that_users_get(podman, addon, ssh):
+    podman.make_image(AGENT, {"agent": INSTALLER}, ["/agent", "install", "/addon"], seed=addon)
+    with build_pod(podman) as step:
+        way = pasted(step.wait_for(PASTED_LINE.pattern)[0])
+        step.wait_for("^making test as 1000$")
+        assert ssh.run(way, "id -u; touch /x 2>/dev/null || echo read-only").stdout == b"1000\nread-only\n"
+        ssh.run(way, "agent resume")
+        assert step.wait() == 5

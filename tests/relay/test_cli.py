@@ -1,6 +1,5 @@
 """The `relay` command, in this process where it ends by itself, as a real one where it serves."""
 
-import datetime as dt
 import json
 import os
 import select
@@ -11,11 +10,9 @@ import subprocess
 import sys
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from relay.cli import main
+from tests.certificates import authority
 
 RELAY = [sys.executable, "-c", "import sys; from relay.cli import main; sys.exit(main())"]
 START_SECONDS = 30
@@ -201,9 +198,10 @@ def test_serving_until_a_signal(number: int) -> None:
 
 
 def test_over_tls(tmp_path) -> None:
-    certificate, key = make_certificate(tmp_path)
+    ours = authority(tmp_path)
+    certificate, key = ours.sign(tmp_path, "localhost")
     relay = Serving("--tls-cert", certificate, "--tls-key", key)
-    context = ssl.create_default_context(cafile=certificate)
+    context = ssl.create_default_context(cafile=ours.file)
     with (
         socket.create_connection(("127.0.0.1", relay.ready["http_port"]), timeout=START_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
@@ -213,28 +211,3 @@ def test_over_tls(tmp_path) -> None:
     status, said = relay.end(signal.SIGTERM)
     assert status == 0
     assert "relay: agents dial wss://" in said
-
-
-def make_certificate(directory) -> tuple[str, str]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    files = directory / "cert.pem", directory / "key.pem"
-    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return str(files[0]), str(files[1])

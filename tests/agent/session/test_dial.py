@@ -1,13 +1,12 @@
 """Dialling a relay that is there, is not there, or goes away, with a tunnel that does as it is told."""
 
 import asyncio
-import ssl
 from collections.abc import Callable
 
 import pytest
 
 from agent.session import dial
-from agent.session.dial import Dialler, Relay, choose_proxy, proxy_variable, trust
+from agent.session.dial import Dialler, Relay, Way
 from agent.session.errors import RelayError, RelayRefused
 
 WELCOME = object()
@@ -23,7 +22,7 @@ class Script:
         self.troubles: list[str] = []
 
     def dialler(self, monkeypatch: pytest.MonkeyPatch, seconds: float = 20) -> Dialler:
-        async def connect_once(_dialler: Dialler, _context: ssl.SSLContext | None) -> object:
+        async def connect_once(_dialler: Dialler, _way: Way) -> object:
             if not self.attempts:
                 await asyncio.Event().wait()
             if isinstance(self.attempts[0], Exception):
@@ -114,34 +113,5 @@ async def test_a_url_that_cannot_be_is_one_line(url):
         await dialler.run()
 
 
-@pytest.mark.parametrize(
-    ("url", "environment", "variable"),
-    [
-        ("ws://relay/agent", {}, ""),
-        ("ws://relay/agent", {"http_proxy": "http://p:1"}, "http_proxy"),
-        ("ws://relay/agent", {"HTTP_PROXY": "http://p:1", "https_proxy": "http://p:2"}, "https_proxy"),
-        ("wss://relay/agent", {"http_proxy": "http://p:1"}, ""),
-        ("wss://relay/agent", {"HTTPS_PROXY": "http://p:1"}, "HTTPS_PROXY"),
-        ("wss://relay/agent", {"https_proxy": "http://p:1", "no_proxy": "relay"}, ""),
-    ],
-)
-def test_which_variable_names_the_proxy(monkeypatch, url, environment, variable):
-    for name in ("ws", "wss", "socks", "http", "https", "no", "all"):
-        monkeypatch.delenv(f"{name}_proxy", raising=False)
-        monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert proxy_variable(url) == variable
-    assert choose_proxy(url) == (environment[variable] if variable else None)
-
-
 def test_place_without_password():
     assert Relay("wss://user:secret@relay:1/x", "t", None).place == "relay:1"
-
-
-def test_certificates_that_are_none_are_named(tmp_path):
-    (tmp_path / "ca").write_text("no PEM")
-    with pytest.raises(RelayRefused, match=r"^CA file .*/ca: no certificates in PEM"):
-        trust(str(tmp_path / "ca"))
-    with pytest.raises(RelayRefused, match=r"^CA file .*/none: No such file"):
-        trust(str(tmp_path / "none"))

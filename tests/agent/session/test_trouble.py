@@ -4,15 +4,17 @@ import socket
 import ssl
 
 import pytest
+from python_socks import ProxyConnectionError
+from python_socks import ProxyError as SocksError
 from websockets.datastructures import Headers
 from websockets.exceptions import (
     InvalidHandshake,
     InvalidMessage,
-    InvalidProxy,
     InvalidProxyMessage,
     InvalidProxyStatus,
     InvalidStatus,
     InvalidURI,
+    ProxyError,
 )
 from websockets.http11 import Response
 
@@ -31,9 +33,16 @@ def closed_early() -> InvalidMessage:
     return error
 
 
-def untrusted() -> ssl.SSLCertVerificationError:
+def untrusted(code: int = 18, message: str = "self-signed certificate") -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
-    error.verify_message = "self-signed certificate"
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+def socks(words: str, code: int | None = None) -> ProxyError:
+    """As websockets raises it."""
+    error = ProxyError("failed to connect to SOCKS proxy")
+    error.__cause__ = SocksError(words, code)
     return error
 
 
@@ -43,7 +52,10 @@ def untrusted() -> ssl.SSLCertVerificationError:
         (ConnectionRefusedError(111, "refused"), False, "refuses connections"),
         (socket.gaierror(-2, "Name or service not known"), False, "Name or service not known"),
         (OSError(101, "Network is unreachable"), False, "Network is unreachable"),
-        (untrusted(), True, "--ca-file"),
+        (untrusted(), True, "(self-signed certificate) by whoever; name its CA by --ca-file"),
+        (untrusted(62, "Hostname mismatch."), True, "(Hostname mismatch); dial the relay by a name"),
+        (untrusted(64, "IP address mismatch"), True, "(IP address mismatch); dial the relay by a name"),
+        (untrusted(10, "certificate has expired"), True, "the clock here is wrong"),
         (ssl.SSLError(1, "wrong version number"), True, "ws://"),
         (InvalidHandshake("nonsense"), True, "speaks no WebSocket"),
         (InvalidMessage("nonsense"), True, "speaks no WebSocket"),
@@ -63,7 +75,7 @@ def untrusted() -> ssl.SSLCertVerificationError:
     ],
 )
 def test_explain(error: Exception, final: bool, words: str) -> None:
-    found = explain(error, "relay.example.com:443")
+    found = explain(error, "relay.example.com:443", trusted="whoever")
     assert isinstance(found, RelayRefused) is final
     assert words in str(found)
     assert "relay.example.com:443" in str(found)
@@ -79,12 +91,19 @@ def hung_up() -> InvalidProxyMessage:
 @pytest.mark.parametrize(
     ("error", "final", "words"),
     [
-        (InvalidProxy("http://me:secret@x/y", "path is meaningless"), True, "http://HOST:PORT"),
-        (InvalidProxyStatus(Response(407, "", Headers(), b"")), True, "HTTP 407"),
+        (InvalidProxyStatus(Response(407, "", Headers(), b"")), True, "another user name or password (407)"),
+        (InvalidProxyStatus(Response(401, "", Headers(), b"")), True, "another user name or password (401)"),
+        (InvalidProxyStatus(Response(403, "", Headers(), b"")), True, "HTTP 403"),
         (InvalidProxyStatus(Response(503, "", Headers(), b"")), False, "HTTP 503"),
         (InvalidProxyMessage("no valid HTTP response"), True, "no valid HTTP response"),
         (hung_up(), False, "without an answer"),
-        (ImportError("connecting through a SOCKS proxy requires python-socks"), True, "python-socks"),
+        (socks("Username and password authentication failure"), True, "another user name or password"),
+        (socks("No acceptable authentication methods were offered"), True, "another user name or password"),
+        (socks("Connection refused by destination host", 5), False, "Connection refused by destination host"),
+        (socks("Unexpected SOCKS version number: 0x48"), True, "does not speak as a proxy does"),
+        (SocksError("407 Proxy Authentication Required", 407), True, "another user name or password (407)"),
+        (SocksError("502 Bad Gateway", 502), False, "HTTP 502"),
+        (ProxyConnectionError(111, "Could not connect to proxy x:1"), False, "is the proxy running"),
         (ConnectionRefusedError(111, "refused"), False, "is the proxy running"),
         (socket.gaierror(-2, "Name or service not known"), False, "Name or service not known"),
         (OSError(101, "Network is unreachable"), False, "Network is unreachable"),
@@ -95,4 +114,3 @@ def test_where_it_is_the_proxy_its_variable_is_named(error: Exception, final: bo
     assert isinstance(found, RelayRefused) is final
     assert str(found).startswith("relay.example.com:443: the proxy of https_proxy ")
     assert words in str(found)
-    assert "secret" not in str(found)
