@@ -7,19 +7,17 @@ import contextlib
 import os
 import random
 import re
-import select
 import signal
 import subprocess
 import sys
 import sysconfig
-import time
 import uuid
 
 import pytest
 
 from agent.keeper.hooks.shells import ARGUMENT_LIMIT
 from tests.binary.conftest import REPOSITORY
-from tests.binary.keepers import build
+from tests.binary.keepers import build, command, settle
 from tests.promises.conftest import MARK, Launched, _marked
 
 CASES = int(os.environ.get("HOLDFAST_TEST_CASES", "500"))
@@ -28,8 +26,6 @@ BATCH = 10
 """Cases at one time, each with two agents: most of what a case takes is waiting."""
 PARTS = 10
 """Tests that share the cases among the workers."""
-SETTLE_SECONDS = 10
-LOOK_SECONDS = 0.01
 
 LATE = ("LATE_SECONDS=3600",)
 DRIVER = f"""
@@ -276,36 +272,6 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return names
-
-
-def settle(name):
-    """Wait until all that a run has started sleeps, with no signal to act upon, and two looks show the same."""
-    before, deadline = None, time.monotonic() + SETTLE_SECONDS
-    while (now := [standing(pid) for pid in _marked(name)]) != before or None in now:
-        assert time.monotonic() < deadline, f"no rest: {[command(pid) for pid in _marked(name)]}"
-        before = now
-        select.select([], [], [], LOOK_SECONDS)
-
-
-def standing(pid):
-    """Return what changes with whatever a process does; None while it is busy, or about to be."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            told = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state = told["State"][0]
-    if state in "RD" or (state == "S" and (int(told["SigPnd"], 16) or int(told["ShdPnd"], 16))):
-        return None
-    return pid, state, told.get("voluntary_ctxt_switches"), told.get("nonvoluntary_ctxt_switches")
-
-
-def command(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().replace(b"\0", b" ").decode(errors="replace")[:60]
-    except OSError:
-        return ""
 
 
 def plain(text, folder):
