@@ -3,6 +3,7 @@
 import os
 
 from agent import descriptors, kernel
+from agent.errors import KernelError
 from agent.keeper import pipes, signals
 
 
@@ -17,6 +18,8 @@ class Stand:
 
     def __init__(self, arrived: signals.Arrived) -> None:
         """Take it: KernelError where the kernel refuses. What is taken so far is undone by an `exec`."""
+        if not os.access("/proc/self/fd", os.X_OK):  # where we could find no process, we could end none
+            raise KernelError("/proc is not mounted")
         descriptors.occupy_standard()
         self.arrived = arrived
         self.parent = os.getppid()

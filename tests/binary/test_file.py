@@ -7,6 +7,8 @@ import shutil
 import subprocess
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.binary.conftest import BINARY, REPOSITORY
 
@@ -116,16 +118,18 @@ def test_the_bill_of_materials_lists_what_is_inside(bill, binary):
     assert told["asyncssh"] == names["asyncssh"]
 
 
-def test_the_bill_of_materials_is_well_formed(bill):
-    """The rules of CycloneDX 1.6 that its schema holds for the fields we use."""
-    assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.6", 1)
-    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", bill["serialNumber"])
+def test_the_bill_of_materials_is_valid():
+    """By CycloneDX's own schema for that version."""
+    with open(f"{BINARY}.cdx.json", encoding="utf-8") as file:
+        complaint = JsonStrictValidator(SchemaVersion.V1_6).validate_str(file.read())
+    assert complaint is None, complaint
+
+
+def test_the_bill_of_materials_refers_to_what_it_lists(bill):
+    """What no schema holds."""
     references = [each["bom-ref"] for each in bill["components"]]
     assert len(references) == len(set(references))
     for each in bill["components"]:
-        assert each["type"] == "library" and each["name"] and each["version"]
         assert re.fullmatch(r"pkg:(pypi|deb/debian|github/facebook)/[^@\s]+@\S+", each["purl"])
-        for licence in each.get("licenses", []):
-            assert licence.keys() in ({"license"}, {"expression"})
     (dependency,) = bill["dependencies"]
     assert set(dependency["dependsOn"]) == set(references)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.binary.keepers import SANITIZERS, build
+from tests.binary.keepers import SANITIZERS, build, settle
 from tests.promises.conftest import MARK, Launched, _ends, _marked
 
 OPTIONS = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=0", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99"}
@@ -78,10 +78,11 @@ def test_ends(start, words, code, tty):
 
 
 @pytest.mark.parametrize("tty", [False, True], ids=["pipes", "terminal"])
-def test_signals(start, tty):
+def test_signals(start, tmp_path, tty):
     wait = "for i in 1 2 3; do read -r x && break; done"  # a trap may end a `read`
     run = start("--", "sh", "-c", f"trap 'echo got' USR2; echo ready; {wait}; exit 3", tty=tty)
     run.until("ready")
+    settle(tmp_path.name)  # a trap that comes just before the `read` is run after it
     run.signal(signal.SIGUSR2)
     run.until("got")
     run.signal(signal.SIGUSR1)

@@ -1,7 +1,6 @@
 """Every way to start: cold, warm, in memory, raced, killed, with a cache that is damaged or another's."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import time
 
 import pytest
 
-from tests.binary.conftest import BINARY, WORK
+from tests.binary.conftest import BINARY, PATIENCE, WORK
 
 FIRST_LINE = b"holdfast agent "
 ANOTHER = 12345
@@ -147,31 +146,51 @@ def test_50_racing_first_starts(cache):
     assert len(list(own.iterdir())) == 1
 
 
-def test_killed_at_any_moment_the_next_start_succeeds(binary, cache):
+def written(cache):
+    """Count what lies in the directory that is being filled."""
+    try:
+        return sum(1 for _ in cache.rglob(f"{UNFINISHED}*/*"))
+    except FileNotFoundError:  # it is in its place now
+        return 0
+
+
+def until(condition, process):
+    """Wait for a condition, or the end of the process that is to bring it about; returns whether it came."""
+    deadline = time.monotonic() + PATIENCE
+    while not (came := condition()) and process.poll() is None:
+        assert time.monotonic() < deadline
+    return came
+
+
+FILES = len(os.listdir(f"{WORK}/tree"))
+
+
+@pytest.mark.parametrize("count", range(1, FILES + 1, 2))
+def test_killed_at_any_moment_the_next_start_succeeds(binary, cache, count):
     """And takes away what the killed one has left."""
     environment = {"PATH": os.environ["PATH"], "HOLDFAST_CACHE": str(cache)}
-    chance = random.Random(5)
-    unfinished = 0
-    for _ in range(40):
+    # The last file is there but for a moment, so one start in a few may be missed.
+    for _ in range(20):
         shutil.rmtree(cache)
         cache.mkdir(mode=0o700)
         first = subprocess.Popen([BINARY, "--version"], env=environment, stdout=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0, 0.15))  # the moment is what is tried
-        first.send_signal(signal.SIGKILL)
+        came = until(lambda: written(cache) >= count, first)
+        first.kill()
         first.wait()
-        unfinished += bool(leftovers(cache))
-        assert started(binary("--version", env={"HOLDFAST_CACHE": str(cache)}))
-        assert leftovers(cache) == []
-        (own,) = cache.iterdir()
-        assert len(list(own.iterdir())) == 1
-    assert unfinished > 5, "no kill came while it unpacked"
+        if came and leftovers(cache):
+            break
+    else:
+        pytest.fail("no kill came while it unpacked")
+    assert started(binary("--version", env={"HOLDFAST_CACHE": str(cache)}))
+    assert leftovers(cache) == []
+    (own,) = cache.iterdir()
+    assert len(list(own.iterdir())) == 1
 
 
 def test_a_stopped_first_start_is_not_waited_for_for_ever(binary, cache):
     environment = {"PATH": os.environ["PATH"], "HOLDFAST_CACHE": str(cache)}
     first = subprocess.Popen([BINARY, "--version"], env=environment, stdout=subprocess.DEVNULL)
-    while not leftovers(cache):
-        time.sleep(0.001)
+    assert until(lambda: leftovers(cache), first)
     first.send_signal(signal.SIGSTOP)
     try:
         assert started(binary("--version", env={"HOLDFAST_CACHE": str(cache)}))

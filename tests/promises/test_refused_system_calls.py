@@ -1,25 +1,13 @@
-"""Where the kernel refuses what the keeper needs, the step runs as if there were no agent."""
+"""Where the kernel refuses that a step is ended, the keeper says so once, and waits.
+
+What else it may refuse is in `tests/containers/test_refused_system_calls.py`, by a real filter, for both keepers.
+"""
 
 import sys
 
 import pytest
 
 pytestmark = pytest.mark.source
-
-DRIVER = """
-import sys
-from agent import kernel
-kernel._call_function = lambda *_: -1
-from agent.cli import main
-sys.exit(main())
-"""
-
-
-def test_the_agent_becomes_the_step(launch):
-    run = launch(sys.executable, "-c", DRIVER, "run", "--", "sh", "-c", "echo $$; exit 5")
-    assert run.wait() == 5
-    assert run.rest() == f"holdfast: no session can open here: the kernel refused signalfd\n{run.pid}\n"
-
 
 OTHERS = """
 import sys
