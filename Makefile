@@ -59,13 +59,11 @@ binary: dist/agent  ## the agent as one static file, and its bill of materials: 
 demo: $(READY)  ## a relay and a failing step on loopback; log in with the printed ssh line
 	@$(BIN)/python examples/demo.py
 
-test: $(READY) $(GITLAB_READY)  ## every test
-	@packaging/debian.sh containers
+test: $(READY) $(GITLAB_READY)  ## every test of what runs from source
 	@packaging/debian.sh recipes
-	@$(BIN)/python -m tests.containers.roots
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary --ignore tests/containers
 
-test-binary: $(READY) dist/agent  ## the static binary: in itself, and by the promises of the agent
+test-binary: $(READY) dist/agent  ## the static binary: in itself, in containers, and by the promises of the agent
 	@packaging/debian.sh containers
 	@$(BIN)/python -m tests.containers.roots
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary
