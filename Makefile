@@ -50,7 +50,7 @@ $(BUILD)/commit: FORCE
 	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
 
 dist/agent: $(BUILD_READY) $(ZSTD) $(BINARY_SOURCES) $(BUILD)/commit LICENSE
-	PYINSTALLER_CONFIG_DIR=$(abspath $(BUILD))/analysis PYTHONHASHSEED=0 $(BUILD_PYTHON) -m PyInstaller --log-level ERROR --noconfirm --clean \
+	PYINSTALLER_CONFIG_DIR="$(abspath $(BUILD))/analysis" PYTHONHASHSEED=0 $(BUILD_PYTHON) -m PyInstaller --log-level ERROR --noconfirm --clean \
 		--workpath $(BUILD)/analysis --distpath $(BUILD) packaging/agent.spec
 	HOLDFAST_COMMIT=$(COMMIT) PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py $(BUILD) dist
 
