@@ -11,6 +11,8 @@ from agent.errors import UsageError
 from tests.binary.conftest import BINARY, Runner
 
 NOBODY = "12345"
+BY_PYTHON = ("--deploy",)
+"""What the keeper in C leaves to Python: so the step's parent tells where the interpreter came from."""
 
 
 @pytest.fixture
@@ -68,7 +70,16 @@ def test_it_starts_from_there_with_nothing_written(addon, tmp_path, user):
         os.chown(home, int(NOBODY), int(NOBODY))
     env = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(home), "HOLDFAST_CACHE": str(home)}
     done = subprocess.run(
-        [*user.split(), str(addon / "agent"), "run", "--", "sh", "-c", "readlink /proc/$PPID/exe || :"],
+        [
+            *user.split(),
+            str(addon / "agent"),
+            "run",
+            *BY_PYTHON,
+            "--",
+            "sh",
+            "-c",
+            "readlink /proc/$PPID/exe || :",
+        ],
         env={"PATH": os.environ["PATH"], **env},
         cwd="/",
         capture_output=True,
@@ -93,7 +104,7 @@ def test_what_others_could_have_changed_is_not_run(addon, tmp_path, spoil):
         "writable directory": lambda: os.chmod(payload, 0o777),
     }[spoil]()
     done = Runner(addon / "agent")(
-        "run", "--", "sh", "-c", "readlink /proc/$PPID/exe", env={"HOLDFAST_CACHE": str(tmp_path)}
+        "run", *BY_PYTHON, "--", "sh", "-c", "readlink /proc/$PPID/exe", env={"HOLDFAST_CACHE": str(tmp_path)}
     )
     assert done.returncode == 0
     assert str(addon) not in done.stdout.decode()
