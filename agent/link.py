@@ -18,7 +18,7 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | `over` | session → keeper | end this session, the step runs on; another session process takes its place |
 | `abort` | session → keeper | the relay ends it all: also a step that runs |
 | `goodbye REASON` | keeper → session | the session ends: by what, or `-` after `verdict` and `over` |
-| `left` | session → keeper | within 2 s: all have been told, and it stands guard until the keeper ends it |
+| `left` | session → keeper | within 2 s, 10 s after `-`: all have been told, it stands guard until the keeper ends it |
 
 | STATE | STATUS | |
 | --- | --- | --- |

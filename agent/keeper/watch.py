@@ -11,6 +11,8 @@ from agent.keeper.stand import Stand
 
 GOODBYE_SECONDS = 2.0
 """For the session process to tell its viewers, or to leave."""
+FAREWELL_SECONDS = 10.0
+"""The same where nobody aborts: a relay that is not told waits for us two minutes, and its users with it."""
 
 _JOB_CONTROL_STOPS = (20, 21, 22)
 """TSTP, TTIN, TTOU: stops that come from a terminal, and that a calling shell wants to see."""
@@ -113,7 +115,7 @@ class Watch:
 
     def wait_for_farewell(self, session: child.Child) -> None:
         """Wait until a session process has told all, and stands guard, or KILL it."""
-        deadline = time.monotonic() + GOODBYE_SECONDS
+        deadline = time.monotonic() + (GOODBYE_SECONDS if self.aborted else FAREWELL_SECONDS)
         while session.connected and not session.left and (left := deadline - time.monotonic()) > 0:
             self.wait(left)
         if not session.left:

@@ -117,9 +117,10 @@ class Session:
                 await asyncio.sleep(LAST_WORDS_SECONDS)
             self._workshop.hang_up()
             self._host.close("the session is over")
-            await self._log.flush(FLUSH_SECONDS)
         finally:
-            await self._doors.close()
+            # At once: a relay that is not told waits for us, and its users with it.
+            await self._doors.close(hurried=self._lifecycle.end is End.ABORTED)
+        await self._log.flush(FLUSH_SECONDS)
         if self._interpreter:
             self._interpreter.dismiss()
             await self._interpreter.wait_for_end(RELEASE_SECONDS)

@@ -18,8 +18,9 @@ from tunnel.adapter import Acceptor
 from tunnel.connection import ClientTunnel
 from tunnel.messages import ControlMessage, Registration, SessionState, Welcome, label
 
-FAREWELL_SECONDS = 1.0
-"""Time to say goodbye to the relay; the keeper waits for 2 s."""
+FAREWELL_SECONDS = 4.0
+HURRIED_SECONDS = 1.0
+"""Time to say goodbye to the relay; the keeper waits for 10 s, or for 2 where somebody aborts."""
 
 
 class Doors:
@@ -44,9 +45,11 @@ class Doors:
         self._tunnel: ClientTunnel | None = None
         self._dialler: Dialler | None = None
         self._dialling: asyncio.Task[None] | None = None
+        self._patience = FAREWELL_SECONDS
 
-    async def close(self) -> None:
+    async def close(self, *, hurried: bool) -> None:
         """Close them."""
+        self._patience = HURRIED_SECONDS if hurried else FAREWELL_SECONDS
         await self._stack.aclose()
 
     async def open_control(self, desk: Desk) -> None:
@@ -142,6 +145,6 @@ class Doors:
         assert self._tunnel
         assert self._dialling
         self._tunnel.close("the session is over")
-        await asyncio.wait((self._dialling,), timeout=FAREWELL_SECONDS)
+        await asyncio.wait((self._dialling,), timeout=self._patience)
         self._dialling.cancel()
         await asyncio.gather(self._dialling, return_exceptions=True)

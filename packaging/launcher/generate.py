@@ -130,6 +130,7 @@ def constants() -> dict[str, str]:
         "OPEN_MS": milliseconds(keeper.OPEN_SECONDS),
         "STUCK_MS": milliseconds(keeper.STUCK_SECONDS),
         "GOODBYE_MS": milliseconds(watch.GOODBYE_SECONDS),
+        "FAREWELL_MS": milliseconds(watch.FAREWELL_SECONDS),
         "GRACE_MS": milliseconds(launch.GRACE_SECONDS),
         "PYTHON_GRACE_MS": milliseconds(python.GRACE_SECONDS),
         "TERM_MS": milliseconds(ending.TERM_SECONDS),

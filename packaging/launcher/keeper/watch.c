@@ -200,7 +200,7 @@ void watch_session_end(struct watch *watch)
 void watch_farewell(struct watch *watch)
 {
     const struct child *session = &watch->session;
-    long long deadline = now_ms() + GOODBYE_MS, left;
+    long long left, deadline = now_ms() + (watch->aborted != NULL ? GOODBYE_MS : FAREWELL_MS);
     while (session->connected && !session->left && (left = deadline - now_ms()) > 0)
         watch_wait(watch, left);
     if (!session->left)
