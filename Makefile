@@ -12,6 +12,8 @@ BUILD_READY := $(BUILD)/venv/.ready
 COMMIT := $(or $(shell git describe --always --abbrev=40 --dirty=+ --exclude '*' 2>/dev/null),unknown)
 ZSTD := $(BUILD)/zstd/zstd.c
 BINARY_SOURCES := $(shell find agent tunnel packaging/agent.spec packaging/binary packaging/launcher -type f ! -name '*.pyc')
+# Three for two processors: a third of what the tests do is to wait for something.
+WORKERS := 3
 GITLAB := tests/e2e/gitlab
 GITLAB_READY := $(GITLAB)/node_modules/.ready
 
@@ -61,15 +63,15 @@ demo: $(READY)  ## a relay and a failing step on loopback; log in with the print
 
 test: $(READY) $(GITLAB_READY)  ## every test of what runs from source
 	@packaging/debian.sh recipes
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/binary --ignore tests/containers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore tests/binary --ignore tests/containers
 
 test-binary: $(READY) dist/agent  ## the static binary: in itself, in containers, and by the promises of the agent
 	@packaging/debian.sh containers
 	@$(BIN)/python -m tests.containers.roots
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests/binary
-	HOLDFAST_TEST_AGENT=$(abspath dist/agent) $(BIN)/python -m pytest -n 2 --dist worksteal tests/promises tests/containers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/binary
+	HOLDFAST_TEST_AGENT="$$PWD/dist/agent" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/promises tests/containers
 	$(BIN)/python packaging/launcher/standalone.py $(BUILD)/late-agent LATE_SECONDS=3600
-	HOLDFAST_TEST_LATE_AGENT=$(abspath $(BUILD)/late-agent) $(BIN)/python -m pytest -n 2 --dist worksteal \
+	HOLDFAST_TEST_LATE_AGENT="$$PWD/$(BUILD)/late-agent" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 		tests/promises/test_shells_as_bare.py
 
 check: $(READY)  ## format, lint, types, shell scripts
