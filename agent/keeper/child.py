@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 READY_MS = 5000
 """How long `ready` may take, which takes 0.4 ms; on a stuck machine the step goes first."""
 
+SETTLED_MS = 50
+"""After which a step is none of those that are over at once."""
+
 
 class Child:
     """The session process: `status` is None as long as it lives; `connected` until its end of the link is closed.
@@ -84,22 +87,23 @@ def fork(config: Config, pipes: Pipes | None) -> Child | None:
 def _be(end: link.Link, config: Config, pipes: Pipes | None) -> "NoReturn":
     """Be the session process, out of the runner's reach at once.
 
-    What more it needs is loaded when the first word comes, that there is a step, or the end of the link: until then
-    both processors are for the step and its keeper.
+    What more it needs is loaded when the step has run for a while, or the keeper is gone: a start is for the step.
     """
     try:
         os.setsid()
         signals.forget_handlers()
         end.send("ready")
-        _wait_for_word(end, None)
+        first = end.receive()
+        if first and first[0] == "step":
+            _wait_for_word(end, SETTLED_MS)
         from agent.session import asleep  # noqa: PLC0415  (see above)
 
-        asleep.sleep(end, config, pipes)
+        asleep.sleep(end, config, pipes, first)
     finally:
         os._exit(1)
 
 
-def _wait_for_word(end: link.Link, milliseconds: int | None) -> bool:
+def _wait_for_word(end: link.Link, milliseconds: int) -> bool:
     poll = select.poll()
     poll.register(end.fileno(), select.POLLIN)
     return bool(poll.poll(milliseconds))

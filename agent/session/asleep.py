@@ -5,7 +5,6 @@ imported when a session opens.
 """
 
 import os
-import select
 import sys
 
 from agent import descriptors
@@ -63,16 +62,19 @@ RUNNING = StepState("running", None, 0)
 """A step that has just started, as a session in standby knows it."""
 
 
-def sleep(link: Link, config: Config, pipes: Pipes | None) -> "NoReturn":
+def sleep(link: Link, config: Config, pipes: Pipes | None, first: tuple[str, ...] | None) -> "NoReturn":
     """Be the session process, which is out of the runner's reach already: asleep, then the session, then our guard.
 
-    Never returns: the frames above are the keeper's.
+    `first` is the first message, which has been received. Never returns: the frames above are the keeper's.
     """
     try:
         guard.stand(link, pipes.inode if pipes else None)
         signals.unblock_all()
         descriptors.keep_only({link.fileno()} | (pipes.ours if pipes else set()))
-        wake(link, config, RUNNING if config.standby else _sleep_until_opened(link, pipes), pipes)
+        step = _take(first, link, pipes)
+        while step is None and not config.standby:
+            step = _take(link.receive(), link, pipes)
+        wake(link, config, step or RUNNING, pipes)
     except BaseException as error:  # noqa: BLE001  (the last frame of this process: nothing may pass it)
         fail(error)
     guard.stay()
@@ -95,21 +97,18 @@ def fail(error: BaseException) -> "NoReturn":
     os._exit(FAILED)
 
 
-def _sleep_until_opened(link: Link, pipes: Pipes | None) -> StepState:
-    """Wait for `open`; the end of the link is the keeper's death."""
-    poll = select.poll()
-    poll.register(link.fileno(), select.POLLIN)
-    while True:
-        poll.poll()
-        match link.receive():
-            case None:
-                guard.keeper_died()
-            case ("step", pid):
-                guard.watch_step(int(pid))
-            case ("release",) if pipes:
-                pipes.release()
-            case ("open", name, status, elapsed):
-                link.send("opened")
-                return parse_state(name, status, elapsed)
-            case _:
-                pass
+def _take(message: tuple[str, ...] | None, link: Link, pipes: Pipes | None) -> StepState | None:
+    """Take one message; returns the step's state where that is to open a session. The link's end: the keeper died."""
+    match message:
+        case None:
+            guard.keeper_died()
+        case ("step", pid):
+            guard.watch_step(int(pid))
+        case ("release",) if pipes:
+            pipes.release()
+        case ("open", name, status, elapsed):
+            link.send("opened")
+            return parse_state(name, status, elapsed)
+        case _:
+            pass
+    return None
