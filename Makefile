@@ -1,7 +1,7 @@
 # Each target builds the virtual environment it needs; on a fresh Debian 12 nothing else is run by hand.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format binary test-binary bench lock clean FORCE
+.PHONY: help demo test check format binary test-binary bench bench-binary lock clean FORCE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -83,6 +83,9 @@ check: $(READY)  ## format, lint, types, shell scripts
 format: $(READY)  ## rewrite the sources in the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-binary: $(READY) dist/agent  ## the figures of the static binary, beside bare steps and a bare interpreter
+	$(BIN)/python -m bench.static
 
 bench: $(READY)  ## the figures of the README, beside OpenSSH's sshd
 	$(BIN)/python bench/wrapping.py

@@ -126,8 +126,10 @@ class Dialler:
 
     def hurry(self, seconds: float) -> None:
         """Allow the first welcome so many seconds from now on, where it had all the time."""
-        if not self._welcomed and self._patience:
-            self._first_welcome_seconds = seconds
+        if self._welcomed:
+            return
+        self._first_welcome_seconds = seconds
+        if self._patience:  # it may not have begun
             self._patience.reschedule(asyncio.get_running_loop().time() + seconds)
 
     async def _dial(self, patience: asyncio.Timeout) -> None:

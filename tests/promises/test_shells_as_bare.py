@@ -166,7 +166,7 @@ OF_BASH = [
     "set -Ee\nf() { false; }\nx=$(f; echo y)\necho $x\nf\necho no",
     "trap 'echo debug $LINENO $BASH_COMMAND' DEBUG\ntrue\nf() { true; }\nf\n",
     "trap 'echo ret $?' RETURN\nf() { false; }\nf\nset -T\nf\n. /dev/null\nexit 3",
-    "(exit 3) &\nwait -n\necho $?\nexit 2",
+    "(sleep 0.3; exit 3) &\nwait -n\necho $?\nexit 2",
     'for i in {3..1000}; do eval "exec $i>&-"; done\nfalse\nexit 3',
     'for i in {3..1000}; do eval "exec $i>&-"; done\nexit 0',
     "exec 997>f1 998>f2 999>f3 1000>f4\nfalse\ncat f*\nexit 3",

@@ -21,7 +21,7 @@ class Script:
         self.welcomes = 0
         self.troubles: list[str] = []
 
-    def dialler(self, monkeypatch: pytest.MonkeyPatch, seconds: float = 20) -> Dialler:
+    def dialler(self, monkeypatch: pytest.MonkeyPatch, seconds: float | None = 20) -> Dialler:
         async def connect_once(_dialler: Dialler, _way: Way) -> object:
             if not self.attempts:
                 await asyncio.Event().wait()
@@ -66,6 +66,14 @@ async def test_it_gives_up_with_the_last_trouble(monkeypatch):
 async def test_a_relay_that_says_nothing(monkeypatch):
     with pytest.raises(RelayError, match=r"^gave up on relay:80 after 0 s: it does not answer$"):
         await Script().dialler(monkeypatch, 0).run()
+
+
+async def test_somebody_waits_for_it_before_it_has_begun(monkeypatch):
+    """As when a session in standby is opened in its first milliseconds."""
+    dialler = Script().dialler(monkeypatch, seconds=None)
+    dialler.hurry(0.01)
+    with pytest.raises(RelayError, match=r"after 0\.01 s"):
+        await dialler.run()
 
 
 async def test_a_refusal_is_final_before_the_first_welcome_only(monkeypatch):
