@@ -18,7 +18,7 @@ GITLAB := tests/e2e/gitlab
 GITLAB_READY := $(GITLAB)/node_modules/.ready
 
 help:  ## say what there is
-	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml requirements.lock packaging/debian.sh
 	packaging/debian.sh
