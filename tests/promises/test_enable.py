@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from agent import proc
+
 WATCHFUL = """
 import json, os, signal, sys
 seen = []
@@ -194,8 +196,8 @@ def test_enabled_again_and_again(launch, session_process):
     """Ten sessions after one another leave no descriptor and no child behind."""
     run = launch("--timeout", "1s", "--", "sh", "-c", PATIENT)
     run.until("ready")
-    # It lets go of the step's own just after that began.
-    while os.readlink(f"/proc/{run.pid}/fd/0") != os.devnull:
+    # It lets go of the step's own just after that began, and has done so when it sleeps.
+    while os.readlink(f"/proc/{run.pid}/fd/0") != os.devnull or proc.read(run.pid).state != "S":
         pass
     before, count = len(os.listdir(f"/proc/{run.pid}/fd")), 3
     for number in range(1, count + 1):
