@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Mapping, Sequence
 
 from bench.files import Files
 from bench.lab import FAILING_STEP
@@ -22,13 +23,20 @@ def measure_opening(peer: Peer, _files: Files, scale: Scale) -> Values:
         argv = [*opener.argv, *FAILING_STEP]
     else:
         argv = ["sh", "-c", f"{shlex.join(FAILING_STEP)}; exec {shlex.join(opener.argv)}"]
+    return {"opening_ms": time_openings(argv, opener.pattern, scale.openings)}
+
+
+def time_openings(
+    argv: Sequence[str], pattern: str, times: int, environment: Mapping[str, str] | None = None
+) -> list[float]:
+    """Start what runs FAILING_STEP so many times; returns ms from its failure to the line of this pattern."""
     taken = []
-    for _ in range(scale.openings):
-        with running(argv) as program:
+    for _ in range(times):
+        with running(argv, env=environment) as program:
             failed = program.wait_for(r"^(\d+)$")
-            program.wait_for(opener.pattern)
+            program.wait_for(pattern)
             taken.append(time.monotonic() * 1000 - int(failed[1]) / 1e6)
-    return {"opening_ms": taken}
+    return taken
 
 
 def measure_memory(peer: Peer, _files: Files, _scale: Scale) -> Values:

@@ -32,6 +32,8 @@ MEMORY_LIMIT_MIB = 12.0
 BULK_LIMIT = 1.02
 """Times the bare step's time."""
 
+_TO_NOWHERE = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+
 PASS = (sys.executable, "-c", "pass")
 STEPS: Mapping[str, tuple[str, ...]] = {
     "true": ("true",),
@@ -76,7 +78,11 @@ def main() -> int:
     with relay() as served:
         standby = (*served.agent_options(), "--standby")
         costs = list(measure_time(options.rounds, standby, environment))
-        memory = {"direct": measure_memory((), environment), "standby": measure_memory(standby, environment)}
+        agent = installed("agent")
+        memory = {
+            "direct": measure_memory(agent, (), environment),
+            "standby": measure_memory(agent, standby, environment),
+        }
     bulk = measure_bulk(environment)
     verdicts = [
         *(
@@ -90,7 +96,7 @@ def main() -> int:
             BULK_LIMIT,
         ),
     ]
-    print(_table(costs), _verdicts(verdicts), f"standby: {memory['standby']:.1f} MiB", sep="\n\n")
+    print(_table(costs), verdicts_table(verdicts), f"standby: {memory['standby']:.1f} MiB", sep="\n\n")
     os.makedirs(options.out, exist_ok=True)
     with open(os.path.join(options.out, "wrapping.json"), "w", encoding="utf-8") as file:
         document = {"ms": [vars(cost) for cost in costs], "memory_mib": memory, "bulk_s": bulk}
@@ -109,16 +115,16 @@ def measure_time(rounds: int, standby: Sequence[str], environment: Mapping[str, 
     taken: dict[tuple[str, str], list[float]] = {key: [] for key in commands}
     for _ in range(rounds):
         for key, argv in commands.items():
-            taken[key].append(_seconds(argv, environment) * 1000)
+            taken[key].append(seconds(argv, environment) * 1000)
     medians = {key: statistics.median(values) for key, values in taken.items()}
     for name in STEPS:
         kinds = {kind: medians[name, kind] for kind in ("bare", "wrapped", "standby")}
         yield Cost(name, **kinds, interpreter=medians["", "interpreter"])
 
 
-def measure_memory(options: Sequence[str], environment: Mapping[str, str]) -> float:
+def measure_memory(agent: str, options: Sequence[str], environment: Mapping[str, str]) -> float:
     """Return the sum of Pss, in MiB, of what waits beside a running step."""
-    with running([installed("agent"), "run", *options, *WAITING], env=environment) as program:
+    with running([agent, "run", *options, *WAITING], env=environment) as program:
         program.wait_for("^running$")
         return memory_mib(server_side([program.pid]))
 
@@ -137,14 +143,15 @@ def measure_bulk(environment: Mapping[str, str]) -> dict[str, float]:
     for _ in range(BULK_ROUNDS):
         for name, command in commands.items():
             line = f"{source} | {command} | cat >/dev/null"
-            taken[name].append(_seconds(("sh", "-c", line), environment))
+            taken[name].append(seconds(("sh", "-c", line), environment))
     os.sched_setaffinity(0, processors)
     return {name: min(values) for name, values in taken.items()}
 
 
-def _seconds(argv: Sequence[str], environment: Mapping[str, str]) -> float:
+def seconds(argv: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Return how long a command takes, from its start to its end; SystemExit if it fails. Nobody sees its output."""
     begun = time.perf_counter()
-    pid = os.posix_spawnp(argv[0], argv, environment)
+    pid = os.posix_spawnp(argv[0], argv, environment, file_actions=_TO_NOWHERE)
     _, status = os.waitpid(pid, 0)
     if status:
         raise SystemExit(f"{' '.join(argv)}: ended with {os.waitstatus_to_exitcode(status)}")
@@ -159,7 +166,8 @@ def _table(costs: Sequence[Cost]) -> str:
     return markdown(rows)
 
 
-def _verdicts(verdicts: Sequence[tuple[str, float, float]]) -> str:
+def verdicts_table(verdicts: Sequence[tuple[str, float, float]]) -> str:
+    """Write targets as a table, each by its name, what was reached, and the most that it may be."""
     rows = [["target", "at most", "reached", ""]]
     for name, reached, limit in verdicts:
         rows.append([name, f"{limit:g}", f"{reached:.2f}", "ok" if reached <= limit else "MISSED"])

@@ -14,6 +14,7 @@ from relay.accounts import Permission, join
 from relay.app import Running, allow_many_files, running
 from relay.config import DEFAULT_HTTP, OPTIONS, Config, make_config, read_file, state_directory
 from relay.errors import RelayError, StartFailed, UsageError
+from tunnel.tuning import provide_user
 
 EXIT_FAILURE = 1
 """It could not be done."""
@@ -74,9 +75,7 @@ def _make_state_directory(path: str, config: Config) -> None:
 async def _serve(config: Config, arguments: argparse.Namespace) -> None:
     journal.start()
     allow_many_files()
-    # asyncssh asks for both, and fails where a UID has neither a HOME nor a passwd entry: in a container, often.
-    os.environ.setdefault("HOME", "/")
-    os.environ.setdefault("LOGNAME", str(os.getuid()))
+    provide_user()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -4,6 +4,7 @@ asyncssh is pinned to one release; the attributes used here, and those of `relay
 we know of its inside, and `tests/tunnel/test_tuning.py` fails when they change.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -35,6 +36,15 @@ SSH_OPTIONS: dict[str, Any] = {
 """Options for `asyncssh.listen` and `asyncssh.connect` on both ends."""
 
 Connection = asyncssh.SSHServerConnection | asyncssh.SSHClientConnection
+
+
+def provide_user() -> None:
+    """Give asyncssh the home and the user's name that it asks for.
+
+    It fails where a UID has neither a HOME nor a passwd entry, as in a container often.
+    """
+    os.environ.setdefault("HOME", "/")
+    os.environ.setdefault("LOGNAME", str(os.getuid()))
 
 
 def skip_ignores(connection: Connection) -> None:

@@ -31,6 +31,7 @@ from agent.session.server import Door, Host, Login, listen
 from agent.session.timers import Timers
 from agent.session.workshop import Workshop
 from tunnel.messages import Abort, ControlMessage, Enable, SessionState
+from tunnel.tuning import provide_user
 
 LAST_WORDS_SECONDS = 0.2
 """Between our asking for the end and the end: exit statuses are on their way, that of `agent resume` among them."""
@@ -52,9 +53,7 @@ _SESSION_STATES = {
 
 def run(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
     """Serve one session until the keeper says goodbye."""
-    # asyncssh asks for both, and fails where a UID has neither a HOME nor a passwd entry. Shells get the step's own.
-    os.environ.setdefault("HOME", "/")
-    os.environ.setdefault("LOGNAME", str(os.getuid()))
+    provide_user()  # for us; shells get the step's own environment
     with asyncio.Runner(loop_factory=ThreadlessLoop) as runner:
         runner.run(Session(link, config, step, pipes).serve())
 

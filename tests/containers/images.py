@@ -6,13 +6,13 @@ import http.server
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from hashlib import sha256
 
 from tests.containers.engine import Engine
 from tests.containers.host import REPOSITORY, locked
 from tests.containers.roots import cache
+from tests.serving import serving
 
 PACKAGING = os.path.join(REPOSITORY, "packaging")
 LOCK = os.path.join(PACKAGING, "relay.lock")
@@ -54,14 +54,8 @@ def _built(engine: Engine, tag: str, name: str, *options: str) -> str:
 def _mirror(address: str) -> Iterator[str]:
     """Serve the relay's packages in the block; containers of the tests have no way out to PyPI. The URL of a list."""
     handler = functools.partial(_Quiet, directory=_wheels())
-    with http.server.ThreadingHTTPServer((address, 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://{address}:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
+    with http.server.ThreadingHTTPServer((address, 0), handler) as server, serving(server):
+        yield f"http://{address}:{server.server_port}/"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

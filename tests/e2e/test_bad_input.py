@@ -7,13 +7,13 @@ import socket
 import socketserver
 import ssl
 import subprocess
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from examples.programs import installed
 from tests.certificates import authority
+from tests.serving import serving
 
 STEP_MARK = "the step has started"
 STEP = ["--", "sh", "-c", f"echo {STEP_MARK}; exit 7"]
@@ -71,7 +71,7 @@ def silent() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serving(
+def answering(
     handler: type[socketserver.BaseRequestHandler], context: ssl.SSLContext | None = None
 ) -> Iterator[str]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
@@ -79,13 +79,8 @@ def serving(
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         server.handle_error = lambda request, address: None  # the client hangs up: that is the test
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
+        with serving(server):
             yield f"{'wss' if context else 'ws'}://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class Website(http.server.BaseHTTPRequestHandler):
@@ -122,9 +117,9 @@ def broken_relay(request, unvouched) -> Iterator[str]:
     kinds = {
         "refuses": refusing,
         "never answers": silent,
-        "website": lambda: serving(Website),
-        "garbage": lambda: serving(Garbage),
-        "untrusted certificate": lambda: serving(Website, unvouched),
+        "website": lambda: answering(Website),
+        "garbage": lambda: answering(Garbage),
+        "untrusted certificate": lambda: answering(Website, unvouched),
     }
     with kinds[request.param]() as url:
         yield url

@@ -193,7 +193,7 @@ def test_an_abort_reaches_the_step_and_no_hold_follows(launch):
 
 
 def test_enabled_again_and_again(launch, session_process):
-    """Ten sessions after one another leave no descriptor and no child behind."""
+    """Sessions after one another leave no descriptor and no child behind."""
     run = launch("--timeout", "1s", "--", "sh", "-c", PATIENT)
     run.until("ready")
     # It lets go of the step's own just after that began, and has done so when it sleeps.
