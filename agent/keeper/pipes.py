@@ -55,6 +55,8 @@ class Pipes:
             os.dup2(text, self.numbers.text, inheritable=True)
             os.close(text)
         os.dup2(self._answered, self.numbers.answers, inheritable=True)
+        if launch.failed:
+            os.write(self.answers, launch.failed)  # less than any pipe holds
         return True
 
     def report(self) -> int | None:

@@ -127,6 +127,7 @@ def constants() -> dict[str, str]:
         "LINE_PATIENCE_MS": str(output.PATIENCE_MS),
         "LINK_LIMIT": str(link.LIMIT),
         "READY_MS": str(child.READY_MS),
+        "SETTLED_MS": str(child.SETTLED_MS),
         "OPEN_MS": milliseconds(keeper.OPEN_SECONDS),
         "STUCK_MS": milliseconds(keeper.STUCK_SECONDS),
         "GOODBYE_MS": milliseconds(watch.GOODBYE_SECONDS),
@@ -167,10 +168,12 @@ def lists() -> dict[str, tuple[str, ...]]:
 
 def texts() -> dict[str, bytes]:
     """Return the hooks, with the places for the descriptors' numbers still in them."""
-    bash = read("hook_bash.sh").replace(b"@RESTORE@", shells._restored(None).encode())
+    bash = shells.text_of("hook_bash.sh").replace("@RESTORE@", shells._restored(None))
     return {
-        "HOOK_BASH": bash.replace(b"@BASH_ENV@", shells._sourced(None).encode()),
-        "HOOK_SH": read("hook_sh.sh"),
+        "HOOK_BASH": bash.replace("@BASH_ENV@", shells._sourced(None)).encode(),
+        "HOOK_BASH_FAILED": shells.text_of("hook_bash_failed.sh").encode() + b"\n",
+        "HOOK_SH": shells.text_of("hook_sh.sh").encode(),
+        "HOOK_SH_FAILED": shells.text_of("hook_sh_failed.sh").encode() + b"\n",
         "HOOK_PYTHON": python.hook(),
         "BOOT_PYTHON": python._BOOT.encode(),
     }
@@ -185,12 +188,6 @@ def errors() -> list[tuple[str, int]]:
         *("ENAMETOOLONG", "ENFILE", "ENOENT", "ENOEXEC", "ENOMEM", "ENOTDIR", "EPERM", "ETXTBSY", "ESTALE"),
     )
     return [(name, getattr(errno, name)) for name in names]
-
-
-def read(name: str) -> bytes:
-    """Return a hook's file."""
-    with open(os.path.join(REPOSITORY, HOOKS, name), "rb") as file:
-        return file.read()
 
 
 def milliseconds(seconds: float) -> str:

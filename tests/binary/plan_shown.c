@@ -15,7 +15,8 @@ static void show(const char *name, const char *value)
 int main(int count, char **arguments)
 {
     struct plan plan;
-    if (count < 1 || !plan_make(&plan, arguments + 1, environ))
+    if (count < 1 || !plan_begin(&plan, arguments + 1, environ) ||
+        !plan_complete(&plan, environ))
         return NOT_PLAIN_EXIT;
     static const char *const shells[] = {"", "bash", "sh", "python"};
     show("shell", shells[plan.shell]);

@@ -96,6 +96,7 @@ LOST = {
     "other bytes": "echo other bytes of somebody >/proc/self/fd/$report",
     "a file in its place": 'eval "exec $report>file"',
     "a file in both places": 'eval "exec $report>file $answers<file"',
+    "a silent pipe for the answers": 'mkfifo fifo; eval "exec $answers<>fifo"',
     "all closed": 'for number in $(seq 3 1001); do eval "exec $number>&-"; done',
 }
 

@@ -26,10 +26,11 @@ class Launch:
     """One way to start the step.
 
     `argv`; the `environment`, whole; `hook`: the text that the interpreter reads from `@TEXT@`, empty without;
-    `armed`: it holds a hook, and may report; `grace`: seconds that the interpreter has after its release.
+    `failed`: what it finds on `@ANSWERS@` once the step has failed, empty without; `armed`: it holds a hook, and may
+    report; `grace`: seconds that the interpreter has after its release.
     """
 
-    __slots__ = ("argv", "armed", "environment", "grace", "hook")
+    __slots__ = ("argv", "armed", "environment", "failed", "grace", "hook")
 
     def __init__(
         self,
@@ -38,12 +39,14 @@ class Launch:
         *,
         armed: bool = False,
         hook: bytes = b"",
+        failed: bytes = b"",
         grace: float = GRACE_SECONDS,
     ) -> None:
         self.argv = argv
         self.environment = environment
         self.armed = armed
         self.hook = hook
+        self.failed = failed
         self.grace = grace
 
     def __repr__(self) -> str:

@@ -3,7 +3,8 @@
 import os
 import stat
 
-from agent.keeper.hooks.launch import Launch, Numbers, read_hook
+from agent.keeper.hooks.launch import Launch, Numbers, fill_in
+from agent.launched import read_beside
 from agent.options import STDIN
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
@@ -67,7 +68,10 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
         return launch
     start = launch.argv[:2] if config.errexit else launch.argv[:1]
     words = (*start, "-c", text, *config.command)
-    return Launch(words, config.environment, armed=True, hook=read_hook("hook_sh.sh", numbers).encode())
+    hook = fill_in(text_of("hook_sh.sh"), numbers).encode()
+    return Launch(
+        words, config.environment, armed=True, hook=hook, failed=failed("hook_sh_failed.sh", numbers)
+    )
 
 
 def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
@@ -79,10 +83,16 @@ def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
         return launch
     if reads_input(launch.argv) and os.isatty(0) and os.isatty(2):  # it is interactive
         return launch
-    hook = read_hook("hook_bash.sh", numbers)
+    hook = fill_in(text_of("hook_bash.sh"), numbers)
     hook = hook.replace("@RESTORE@", _restored(own)).replace("@BASH_ENV@", _sourced(own))
     environment = {**launch.environment, "BASH_ENV": f"/proc/self/fd/{numbers.text}"}
-    return Launch(launch.argv, environment, armed=True, hook=os.fsencode(hook))
+    return Launch(
+        launch.argv,
+        environment,
+        armed=True,
+        hook=os.fsencode(hook),
+        failed=failed("hook_bash_failed.sh", numbers),
+    )
 
 
 def reads_bash_env(argv: tuple[str, ...], environment: "Mapping[str, str]") -> bool:
@@ -125,6 +135,17 @@ def reads_input(argv: tuple[str, ...]) -> bool:
         if word.endswith("o"):
             next(words, None)
     return True
+
+
+def text_of(name: str) -> str:
+    """Return the text of a hook's file in this folder, without what is there for its reader: shells are slow ones."""
+    lines = read_beside(__spec__, name).decode().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def failed(name: str, numbers: Numbers) -> bytes:
+    """Return what a hook evaluates after a failure, as it reads it: to the first empty line."""
+    return fill_in(text_of(name), numbers).encode() + b"\n"
 
 
 def _path(launch: Launch) -> str:

@@ -193,6 +193,7 @@ static bool prepare_bash(struct launches *launches, const struct plan *plan)
     memcpy(launches->armed.environment, plan->environment, count * sizeof *plan->environment);
     launches->armed.environment[count] = launches->argument;
     launches->hook_template = HOOK_BASH;
+    launches->failed_template = HOOK_BASH_FAILED;
     launches->armed.armed = true;
     return true;
 }
@@ -266,6 +267,7 @@ static bool prepare_sh(struct launches *launches, const struct plan *plan)
     if (launches->argument == NULL || launches->armed.argv == NULL)
         return false;
     launches->hook_template = HOOK_SH;
+    launches->failed_template = HOOK_SH_FAILED;
     launches->armed.armed = true;
     return true;
 }
@@ -325,12 +327,18 @@ static bool prepare_python(struct launches *launches, const struct plan *plan)
 
 /* All */
 
+static bool make_room(struct bytes *text, const struct bytes *template)
+{
+    size_t room = template->length + MOST_PLACES * NUMBER_BYTES;
+    *text = (struct bytes){malloc(room), room};
+    return text->start != NULL;
+}
+
 static bool prepare_hook(struct launches *launches)
 {
-    size_t room = launches->hook_template.length + MOST_PLACES * NUMBER_BYTES;
-    char *hook = malloc(room);
-    launches->armed.hook = (struct bytes){hook, room};
-    return hook != NULL;
+    struct launch *armed = &launches->armed;
+    return make_room(&armed->hook, &launches->hook_template) &&
+           make_room(&armed->failed, &launches->failed_template);
 }
 
 bool arm_prepare(struct launches *launches, const struct plan *plan)
@@ -381,17 +389,22 @@ static size_t fill_in(char *target, size_t room, const struct bytes *text,
     return at;
 }
 
+static bool fill_in_bytes(struct bytes *target, const struct bytes *text,
+                          const struct numbers *numbers)
+{
+    target->length = fill_in((char *)target->start, target->length, text, numbers);
+    return target->length > 0;
+}
+
 void arm_number(struct launches *launches, const struct numbers *numbers)
 {
     struct launch *armed = &launches->armed;
     if (!armed->armed)
         return;
-    size_t length = fill_in((char *)armed->hook.start, armed->hook.length, &launches->hook_template,
-                            numbers);
-    bool fits = length > 0;
-    armed->hook.length = length;
+    fill_in_bytes(&armed->failed, &launches->failed_template, numbers);
+    bool fits = fill_in_bytes(&armed->hook, &launches->hook_template, numbers);
     if (launches->boot_template.length > 0) {
-        length = fill_in(launches->argument, launches->argument_room, &launches->boot_template,
+        size_t length = fill_in(launches->argument, launches->argument_room, &launches->boot_template,
                          numbers);
         fits = fits && length > 0;
         launches->argument[length] = '\0';

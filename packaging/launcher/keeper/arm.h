@@ -18,6 +18,7 @@ struct launch {
     char **argv; /* the slot before the first word may be written to */
     char **environment;
     struct bytes hook; /* what the interpreter reads from `numbers.text`, empty without */
+    struct bytes failed; /* what it finds in the answers once the step has failed, empty without */
     bool armed;
     long grace_ms; /* that the interpreter has after its release */
 };
@@ -26,6 +27,7 @@ struct launches {
     struct launch plain;
     struct launch armed;         /* the same as `plain` where there is no place for a hook */
     struct bytes hook_template;  /* the rest is what `arm_number` fills in */
+    struct bytes failed_template;
     struct bytes boot_template;
     const char *script;          /* of sh: what stands behind the hook, or NULL */
     const char *first_line;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "environment.h"
 #include "guard.h"
 #include "link.h"
 #include "memory.h"
@@ -40,6 +41,14 @@ enum {
 
 #define NUMBER_WORDS (WORD_STEP - WORD_LINK + 1)
 
+static size_t count_entries(char *const *entries)
+{
+    size_t count = 0;
+    while (entries[count] != NULL)
+        count++;
+    return count;
+}
+
 static void keep_over_exec(int descriptor)
 {
     if (descriptor >= 0)
@@ -56,12 +65,12 @@ static void wake(const struct sleeper *sleeper, const struct ends *ends, pid_t s
     const struct numbers nothing = {-1, -1, -1};
     const struct numbers numbers = pipes->has_numbers ? pipes->numbers : nothing;
     char texts[NUMBER_WORDS][2 * NUMBER_BYTES];
-    size_t count = 0;
-    while (sleeper->plan->words[count] != NULL)
-        count++;
+    size_t count = count_entries(sleeper->words);
     char **line = calloc(WORD_COUNT + count + 1, sizeof *line);
-    if (line == NULL)
+    char **environment = calloc(count_entries(sleeper->environment) + 1, sizeof *environment);
+    if (line == NULL || environment == NULL)
         return;
+    environment_copy(environment, sleeper->environment);
     const long long values[NUMBER_WORDS] = {
         ends->link,     pipes->reports, pipes->answers,
         numbers.report, numbers.answers, numbers.text,
@@ -77,14 +86,15 @@ static void wake(const struct sleeper *sleeper, const struct ends *ends, pid_t s
     line[WORD_STATUS] = (char *)message->words[2];
     line[WORD_ELAPSED] = (char *)message->words[3];
     line[WORD_SEPARATOR] = "--";
-    memcpy(line + WORD_COUNT, sleeper->plan->words, count * sizeof *line);
+    memcpy(line + WORD_COUNT, sleeper->words, count * sizeof *line);
     keep_over_exec(ends->link);
     keep_over_exec(ends->token);
     keep_over_exec(pipes->reports);
     keep_over_exec(pipes->answers);
     keep_over_exec(STDERR_FILENO);
-    sleeper->become(line, sleeper->plan->environment);
+    sleeper->become(line, environment);
     free(line);
+    free(environment);
 }
 
 /* Learns the step's pid even if the keeper was killed right after it had been sent. */
@@ -97,16 +107,36 @@ static void read_last_messages(int link, pid_t *step)
             *step = atoi(message.words[1]);
 }
 
-static noreturn void sleep_until_opened(const struct sleeper *sleeper, const struct ends *ends,
-                                        int death)
+/* Lets go of what only a step that is over at once needs not wait for; returns a descriptor that tells
+ * of the keeper's death. */
+static int settle(const struct sleeper *sleeper, const struct ends *ends)
 {
-    int link = ends->link;
-    struct pollfd waiting[] = {{.fd = link, .events = POLLIN}, {.fd = death, .events = POLLIN}};
+    int death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));
+    int wanted[] = {ends->link, death, ends->token, -1, -1};
+    if (sleeper->pipes != NULL) {
+        wanted[3] = sleeper->pipes->reports;
+        wanted[4] = sleeper->pipes->answers;
+    }
+    descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
+    memory_let_go();
+    return death;
+}
+
+static noreturn void sleep_until_opened(const struct sleeper *sleeper, const struct ends *ends)
+{
+    int link = ends->link, death = -1;
+    bool settled = false;
     struct message message;
     pid_t step = 0;
     ino_t inode = sleeper->pipes != NULL ? sleeper->pipes->inode : 0;
     for (;;) {
-        if (poll(waiting, 2, -1) < 0)
+        struct pollfd waiting[] = {{.fd = link, .events = POLLIN}, {.fd = death, .events = POLLIN}};
+        int count = poll(waiting, 2, settled ? -1 : SETTLED_MS);
+        if (count == 0 && !settled) {
+            death = settle(sleeper, ends);
+            settled = true;
+        }
+        if (count <= 0)
             continue;
         if (waiting[1].revents != 0 || !link_receive(link, &message)) {
             read_last_messages(link, &step);
@@ -118,6 +148,8 @@ static noreturn void sleep_until_opened(const struct sleeper *sleeper, const str
             pipes_release(sleeper->pipes);
         } else if (message_is(&message, "open") && message.words[3] != NULL) {
             link_send(link, "opened");
+            if (!settled)
+                settle(sleeper, ends);
             wake(sleeper, ends, step, &message);
             _exit(SESSION_FAILED_EXIT);
         }
@@ -130,13 +162,6 @@ noreturn void asleep(const struct sleeper *sleeper, const struct ends *ends)
     signals_block_only(ONLY_SIGNAL(PARENT_DEATH));
     prctl(PR_SET_PDEATHSIG, PARENT_DEATH);
     link_send(ends->link, "ready"); /* the rest in the shadow of the step's start */
-    int death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));
-    int wanted[] = {ends->link, death, ends->token, -1, -1};
-    if (sleeper->pipes != NULL) {
-        wanted[3] = sleeper->pipes->reports;
-        wanted[4] = sleeper->pipes->answers;
-    }
-    descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
-    memory_let_go();
-    sleep_until_opened(sleeper, ends, death);
+    environment_wipe(sleeper->environment);
+    sleep_until_opened(sleeper, ends);
 }

@@ -5,14 +5,14 @@
 #include <stdnoreturn.h>
 
 #include "pipes.h"
-#include "plan.h"
 
 /* Becomes the agent in Python; returns where that cannot be. */
 typedef void become_python(char **arguments, char **environment);
 
 struct sleeper {
-    const struct plan *plan;
     const char *program; /* argv[0] */
+    char **words;        /* what follows `agent run` */
+    char **environment;  /* as it arrived */
     struct pipes *pipes; /* NULL without */
     become_python *become;
 };

@@ -36,10 +36,9 @@ static bool join(struct joints *joints, bool has_token)
     return false;
 }
 
-void child_fork(struct child *child, const struct sleeper *sleeper)
+void child_fork(struct child *child, const struct sleeper *sleeper, const char *token)
 {
     struct joints joints;
-    const char *token = sleeper->plan->token;
     child->exists = false;
     if (!join(&joints, *token != '\0'))
         return;

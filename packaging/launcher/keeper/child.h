@@ -25,8 +25,8 @@ struct child {
     char name[LINK_LIMIT];
 };
 
-/* Forks the session process. */
-void child_fork(struct child *child, const struct sleeper *sleeper);
+/* Forks the session process, to be given the token: empty if there is none. */
+void child_fork(struct child *child, const struct sleeper *sleeper, const char *token);
 
 /* Waits until it is out of reach of our group; the step's process may do so, which has our memory.
  * Returns whether it got there. */

@@ -26,6 +26,7 @@ struct keeper {
     struct sleeper sleeper;
     struct watch watch;
     bool terminal;
+    bool settled; /* we hold nothing that is the step's */
 };
 
 /* Replaces this process by the step, with nothing of ours left; returns where that fails. */
@@ -55,8 +56,16 @@ static void start_step(struct keeper *keeper)
     child_discard_unready(&watch->session);
     watch->has_step = true;
     watch->hears_hook = watch->pipes != NULL && watch->step.armed;
-    watch_keep_only_ours(watch);
+}
+
+/* Lets go of what is the step's, once it is none of those that are over at once. */
+static void settle(struct keeper *keeper)
+{
+    if (keeper->settled)
+        return;
+    watch_keep_only_ours(&keeper->watch);
     memory_let_go();
+    keeper->settled = true;
 }
 
 /* Ends what there is, and forks one anew, for a step that runs or has ended. */
@@ -66,7 +75,7 @@ static void replace_session_process(struct keeper *keeper)
     child_reap(&watch->session);
     if (watch->session.exists)
         child_close(&watch->session);
-    child_fork(&watch->session, &keeper->sleeper);
+    child_fork(&watch->session, &keeper->sleeper, keeper->plan.token);
     child_wait_until_ready(&watch->session);
     child_discard_unready(&watch->session);
     if (watch->session.exists && watch->has_step)
@@ -184,7 +193,13 @@ static void run_step(struct keeper *keeper)
     struct watch *watch = &keeper->watch;
     struct step *step = &watch->step;
     long limit = keeper->plan.step_timeout;
-    while (step_is_running(step)) {
+    watch_wait(watch, SETTLED_MS);
+    if (step->status == NO_STATUS)
+        settle(keeper);
+    for (;;) {
+        serve_sessions(keeper);
+        if (!step_is_running(step))
+            return;
         watch_wait(watch, limit != 0 ? limit * 1000LL - step_elapsed_ms(step) : FOR_EVER);
         if (limit != 0 && step_is_running(step) && step_elapsed_ms(step) >= limit * 1000LL) {
             say("the step has run for its --step-timeout, %ld s: ending it", limit);
@@ -196,7 +211,6 @@ static void run_step(struct keeper *keeper)
             watch->ends_step = false;
             limit = 0; /* what became another user's cannot be ended, and would be told for ever */
         }
-        serve_sessions(keeper);
     }
 }
 
@@ -226,6 +240,7 @@ static void hold(struct keeper *keeper)
     long longest = keeper->plan.max_timeout > keeper->plan.linger ? keeper->plan.max_timeout
                                                                   : keeper->plan.linger;
     watch->holding = true;
+    settle(keeper);
     bool is_open = open_session(keeper);
     long long deadline = now_ms() + longest * 1000LL + STUCK_MS;
     while (is_open && session->connected && !session->has_verdict && watch->aborted == NULL) {
@@ -255,7 +270,8 @@ static void finish(struct keeper *keeper)
     struct watch *watch = &keeper->watch;
     struct step *step = &watch->step;
     bool held = watch->session.exists && watch->session.opened;
-    watch_release(watch);
+    if (held || step->status == NO_STATUS)
+        watch_release(watch);
     if (held)
         dismiss(watch);
     long long deadline = now_ms() + step->grace_ms;
@@ -300,45 +316,78 @@ static noreturn void run(struct keeper *keeper)
     leave(verdict(&keeper->watch));
 }
 
-/* Takes our place, the session process beside us. Returns what the kernel refused, or NULL. */
+/* Takes our place, the session process beside us, out of whose sight nothing of ours starts. Returns
+ * what the kernel refused, or NULL. */
 static const char *begin(struct keeper *keeper)
 {
-    struct watch *watch = &keeper->watch;
+    struct pipes *pipes = &keeper->pipes;
+    signals_take_over(&keeper->arrived);
     descriptors_occupy_standard();
-    struct pipes *pipes = pipes_make(&keeper->pipes) ? &keeper->pipes : NULL;
-    keeper->sleeper.pipes = pipes;
+    keeper->sleeper.pipes = keeper->watch.pipes = pipes_make(pipes) ? pipes : NULL;
     if (prctl(PR_SET_DUMPABLE, 0) != 0) /* our memory and descriptors are nobody's to look at */
         return "prctl 4";
-    child_fork(&watch->session, &keeper->sleeper);
-    /* While it gets ready: */
+    child_fork(&keeper->watch.session, &keeper->sleeper, keeper->plan.token);
+    return NULL;
+}
+
+/* Does what is left to do before the step, while the session process gets ready. Returns what the
+ * kernel refused, or NULL. */
+static const char *prepare(struct keeper *keeper)
+{
+    const struct pipes *pipes = keeper->watch.pipes;
     keeper->terminal = descriptors_have_terminal();
     if (pipes != NULL && pipes->has_numbers)
         arm_number(&keeper->launches, &pipes->numbers);
-    if (!watch_begin(watch, &keeper->arrived, pipes, keeper->terminal))
+    if (!watch_begin(&keeper->watch, &keeper->arrived, keeper->terminal))
         return "signalfd";
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return "prctl 36";
     return NULL;
 }
 
+/* Finds out how the step is to be started; false where not all is plain. */
+static bool find_launches(struct keeper *keeper, char **environment)
+{
+    if (!plan_complete(&keeper->plan, environment) ||
+        !arm_prepare(&keeper->launches, &keeper->plan))
+        return false;
+    environment_wipe(environment);
+    return true;
+}
+
+static int become_without_session(struct keeper *keeper, char **environment)
+{
+    if (!find_launches(keeper, environment))
+        return LEAVE_TO_PYTHON;
+    return step_become(&keeper->launches.plain, &keeper->launches.plain);
+}
+
+/* Undoes what an exec would not. */
+static int leave_to_python(struct keeper *keeper)
+{
+    child_reap(&keeper->watch.session);
+    signals_give_back(&keeper->arrived);
+    return LEAVE_TO_PYTHON;
+}
+
 int keeper_main(const char *program, char **words, char **environment, become_python *become_it)
 {
     static struct keeper keeper;
-    if (!plan_make(&keeper.plan, words, environment) ||
-        !arm_prepare(&keeper.launches, &keeper.plan))
+    if (!plan_begin(&keeper.plan, words, environment))
         return LEAVE_TO_PYTHON;
-    if (!keeper.plan.never && access("/proc/self/fd", X_OK) != 0)
-        return LEAVE_TO_PYTHON;
-    environment_wipe(environment);
     if (keeper.plan.never)
-        return step_become(&keeper.launches.plain, &keeper.launches.plain);
+        return become_without_session(&keeper, environment);
     keeper.sleeper = (struct sleeper){
-        .plan = &keeper.plan,
         .program = program,
+        .words = words,
+        .environment = environment,
         .become = become_it,
     };
-    signals_take_over(&keeper.arrived);
     const char *refused = begin(&keeper);
+    if (access("/proc/self/fd", X_OK) != 0 || !find_launches(&keeper, environment))
+        return leave_to_python(&keeper);
+    if (refused == NULL)
+        refused = prepare(&keeper);
     if (refused == NULL)
         run(&keeper);
     child_reap(&keeper.watch.session);

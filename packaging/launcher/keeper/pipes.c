@@ -87,7 +87,8 @@ bool pipes_hand_over(const struct pipes *pipes, const struct launch *launch)
     bool is_done = dup2(text, pipes->numbers.text) >= 0 &&
                    dup2(pipes->step_answers, pipes->numbers.answers) >= 0;
     close(text);
-    return is_done;
+    size_t length = launch->failed.length; /* less than any pipe holds */
+    return is_done && write(pipes->answers, launch->failed.start, length) == (ssize_t)length;
 }
 
 int pipes_read_report(const struct pipes *pipes)

@@ -13,11 +13,6 @@
 
 #define TOKEN_FILE_BYTES 1024 /* a token, and what is blank around it */
 
-/* The values as they were given, of each option the last; NULL: not on the command line. */
-struct given {
-    const char *values[OPTION_COUNT];
-};
-
 static int find_option(const char *word, size_t length)
 {
     for (int i = 0; i < OPTION_COUNT; i++)
@@ -27,7 +22,7 @@ static int find_option(const char *word, size_t length)
 }
 
 /* Tells options from what is to be run, as agent/options.py does. */
-static bool take_apart(struct plan *plan, struct given *given, char **words)
+static bool take_apart(struct plan *plan, char **words)
 {
     while (*words != NULL && **words == '-' && strcmp(*words, "-") != 0) {
         char *word = *words++;
@@ -36,7 +31,7 @@ static bool take_apart(struct plan *plan, struct given *given, char **words)
         if (strcmp(word, "-c") == 0) {
             plan->text = *words;
             plan->command = words + 1;
-            return given->values[OPTION_SHELL] != NULL && *words != NULL;
+            return plan->given[OPTION_SHELL] != NULL && *words != NULL;
         }
         size_t length = strcspn(word, "=");
         int option = find_option(word, length);
@@ -47,7 +42,7 @@ static bool take_apart(struct plan *plan, struct given *given, char **words)
             value = word + length + 1;
         else if (!OPTIONS[option].is_switch && (value = *words++) == NULL)
             return false;
-        given->values[option] = value;
+        plan->given[option] = value;
     }
     plan->text = NULL;
     plan->command = words;
@@ -56,10 +51,10 @@ static bool take_apart(struct plan *plan, struct given *given, char **words)
 
 /* Returns an option's value from the command line, the environment or the default; NULL without.
  * A variable that is empty counts as not set. */
-static const char *value_of(const struct given *given, char *const *environment, int option)
+static const char *value_of(const struct plan *plan, char *const *environment, int option)
 {
-    if (given->values[option] != NULL)
-        return given->values[option];
+    if (plan->given[option] != NULL)
+        return plan->given[option];
     for (const char *const *name = OPTIONS[option].variables; *name != NULL; name++) {
         const char *value = environment_get(environment, *name);
         if (value != NULL && *value != '\0')
@@ -101,10 +96,10 @@ static bool is_plain(struct values *values, int option)
     return false;
 }
 
-static bool read_values(struct values *values, const struct given *given, char *const *environment)
+static bool read_values(struct values *values, const struct plan *plan, char *const *environment)
 {
     for (int option = 0; option < OPTION_COUNT; option++) {
-        values->texts[option] = value_of(given, environment, option);
+        values->texts[option] = value_of(plan, environment, option);
         if (values->texts[option] != NULL && !is_plain(values, option))
             return false;
     }
@@ -142,13 +137,12 @@ static enum shell shell_of(const char *name)
 }
 
 /* What is rare, or needs more than is known here. */
-static bool is_rare(const struct given *given, const struct values *values,
-                    char *const *environment)
+static bool is_rare(const struct plan *plan, const struct values *values, char *const *environment)
 {
     const char *authorities = environment_get(environment, "HOLDFAST_CA_FILE");
     return values->on[OPTION_STANDBY] || values->on[OPTION_DEPLOY] ||
            values->texts[OPTION_AUTHORIZED_KEYS] != NULL ||
-           given->values[OPTION_CA_FILE] != NULL || (authorities != NULL && *authorities != '\0');
+           plan->given[OPTION_CA_FILE] != NULL || (authorities != NULL && *authorities != '\0');
 }
 
 /* Copies a token without what is blank around it. */
@@ -186,15 +180,13 @@ static bool read_token(struct plan *plan, const char *path)
 }
 
 /* From the file that an option names, the variable, or the file that a variable names. */
-static bool find_token(struct plan *plan, const struct given *given, const struct values *values,
-                       char *const *environment)
+static bool find_token(struct plan *plan, char *const *environment)
 {
     const char *direct = environment_get(environment, "HOLDFAST_TOKEN");
-    const char *file = values->texts[OPTION_TOKEN_FILE];
-    bool is_named = given->values[OPTION_TOKEN_FILE] != NULL;
-    plan->token[0] = '\0';
+    const char *file = value_of(plan, environment, OPTION_TOKEN_FILE);
+    bool is_named = plan->given[OPTION_TOKEN_FILE] != NULL;
     if (is_named || direct == NULL || *direct == '\0')
-        return file == NULL || read_token(plan, file);
+        return file == NULL || (*file != '\0' && read_token(plan, file));
     if (!plain_token(direct))
         return false;
     strcpy(plan->token, direct);
@@ -224,27 +216,30 @@ static bool copy_environment(struct plan *plan, char *const *environment)
     return true;
 }
 
-bool plan_make(struct plan *plan, char **words, char **environment)
+bool plan_begin(struct plan *plan, char **words, char *const *environment)
 {
-    struct given given = {{NULL}};
-    struct values values = {{NULL}, {0}, {false}};
-    plan->words = words;
-    if (!take_apart(plan, &given, words) || !read_values(&values, &given, environment) ||
-        is_rare(&given, &values, environment) || !decide_times(plan, &values))
+    *plan = (struct plan){.words = words};
+    if (!take_apart(plan, words))
         return false;
-    decide_when(plan, values.texts[OPTION_WHEN], environment);
+    decide_when(plan, value_of(plan, environment, OPTION_WHEN), environment);
+    return plan->never || find_token(plan, environment);
+}
+
+bool plan_complete(struct plan *plan, char *const *environment)
+{
+    struct values values = {{NULL}, {0}, {false}};
+    if (!read_values(&values, plan, environment) || is_rare(plan, &values, environment) ||
+        !decide_times(plan, &values))
+        return false;
     plan->shell = shell_of(values.texts[OPTION_SHELL]);
     plan->errexit = values.on[OPTION_ERREXIT];
     if (plan->errexit && (plan->shell == SHELL_NONE || plan->shell == SHELL_PYTHON))
         return false;
-    plan->token[0] = '\0';
     if (!plan->never) {
         if (plan->step_timeout != 0 && plan->step_timeout <= STEP_TIMEOUT_MARGIN)
             return false;
         if (plan->shell != SHELL_NONE && plan->text == NULL &&
             strcmp(plan->command[0], "-") != 0 && !plain_file(plan->command[0]))
-            return false;
-        if (!find_token(plan, &given, &values, environment))
             return false;
     }
     return copy_environment(plan, environment);

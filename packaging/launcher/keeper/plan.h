@@ -11,6 +11,7 @@ enum shell { SHELL_NONE, SHELL_BASH, SHELL_SH, SHELL_PYTHON };
 
 struct plan {
     char **words;       /* what follows `agent run`, as it was given */
+    const char *given[OPTION_COUNT]; /* the options' values in it, of each the last; NULL: none */
     char **environment; /* the step's; with room for one entry more */
     size_t environment_count;
     enum shell shell;
@@ -25,7 +26,12 @@ struct plan {
     char token[TOKEN_LIMIT + 1]; /* empty: none */
 };
 
-/* Makes the plan of what follows `agent run`. False where anything is not plain. */
-bool plan_make(struct plan *plan, char **words, char **environment);
+/* Takes apart what follows `agent run`, and finds out whether there is to be a session process, and
+ * with what token. False where that is not plain. */
+bool plan_begin(struct plan *plan, char **words, char *const *environment);
+
+/* Makes the rest of the plan, which the session process need not wait for. False where anything is
+ * not plain. */
+bool plan_complete(struct plan *plan, char *const *environment);
 
 #endif

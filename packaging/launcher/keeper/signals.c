@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LAST_SIGNAL 64
 #define SENT_BY_KERNEL 0x80 /* SI_KERNEL: ^C, ^\ and ^Z of a terminal, its hang-up (sigaction(2)) */
 
 #define JOB_CONTROL (ONLY_SIGNAL(SIGTTIN) | ONLY_SIGNAL(SIGTTOU))
@@ -20,6 +19,8 @@
 #define NEVER_OURS                                                                                 \
     (ONLY_SIGNAL(SIGKILL) | ONLY_SIGNAL(SIGSTOP) | ONLY_SIGNAL(SIGWINCH) | JOB_CONTROL | OF_LIBC | \
      OF_WRITING)
+
+#define OURS (~NEVER_OURS)
 
 /* As the kernel has it. No handler is ever set here, so `restorer` is never looked at. */
 struct disposition {
@@ -47,23 +48,12 @@ static void set_disposition(int number, void (*handler)(int))
     syscall(SYS_rt_sigaction, number, &wanted, NULL, sizeof wanted.mask);
 }
 
-/* What arrived ignored stays so for all of us: left unblocked, the kernel drops it. */
-static signal_set find_watched(void)
-{
-    signal_set watched = ONLY_SIGNAL(SIGCHLD);
-    for (int number = 1; number <= LAST_SIGNAL; number++)
-        if ((ONLY_SIGNAL(number) & NEVER_OURS) == 0 && !is_ignored(number))
-            watched |= ONLY_SIGNAL(number);
-    return watched;
-}
-
 void signals_take_over(struct arrived *arrived)
 {
     arrived->children_ignored = is_ignored(SIGCHLD);
-    arrived->watched = find_watched();
-    arrived->hangup_ignored = (arrived->watched & ONLY_SIGNAL(SIGHUP)) == 0;
+    arrived->hangup_ignored = is_ignored(SIGHUP);
     arrived->mask = 0;
-    set_mask(SIG_BLOCK, arrived->watched | OF_WRITING, &arrived->mask);
+    set_mask(SIG_BLOCK, OURS | OF_WRITING, &arrived->mask);
     if (arrived->children_ignored) /* or the kernel would reap the step and lose its status */
         set_disposition(SIGCHLD, SIG_DFL);
 }
@@ -85,6 +75,11 @@ int signals_descriptor(signal_set set)
     return (int)syscall(SYS_signalfd4, -1, &set, sizeof set, O_NONBLOCK | O_CLOEXEC);
 }
 
+int signals_watch(void)
+{
+    return signals_descriptor(OURS);
+}
+
 /* The kernel's signalfd_siginfo: its first four words are what we look at. */
 struct record {
     uint32_t number;
@@ -98,13 +93,17 @@ size_t signals_read(int descriptor, struct notice notices[NOTICES])
 {
     struct record records[NOTICES];
     ssize_t bytes = read(descriptor, records, sizeof records);
-    size_t count = bytes > 0 ? (size_t)bytes / sizeof *records : 0;
-    for (size_t i = 0; i < count; i++)
-        notices[i] = (struct notice){
-            .number = (int)records[i].number,
+    size_t read_count = bytes > 0 ? (size_t)bytes / sizeof *records : 0, count = 0;
+    for (size_t i = 0; i < read_count; i++) {
+        int number = (int)records[i].number;
+        if (is_ignored(number)) /* what arrived so stays so, for all of us */
+            continue;
+        notices[count++] = (struct notice){
+            .number = number,
             .code = records[i].code,
             .sender = (pid_t)records[i].sender,
         };
+    }
     return count;
 }
 

@@ -21,7 +21,6 @@ typedef uint64_t signal_set; /* bit N - 1 is signal N */
 /* The signal state that the runner started us with, for the step to have. */
 struct arrived {
     signal_set mask;
-    signal_set watched; /* those that the keeper reads */
     bool children_ignored;
     bool hangup_ignored;
 };
@@ -53,7 +52,10 @@ void signals_block_only(signal_set set);
 /* Returns a descriptor from which the blocked signals of a set are read, or -1. */
 int signals_descriptor(signal_set set);
 
-/* Reads up to NOTICES pending signals; returns how many there were. */
+/* Returns a descriptor from which all that is ours to read is read, or -1. */
+int signals_watch(void);
+
+/* Reads up to NOTICES pending signals; returns how many there were that did not arrive ignored. */
 size_t signals_read(int descriptor, struct notice notices[NOTICES]);
 
 /* Decides about a signal; `from_step`: a process of the step's own tree sent it. */

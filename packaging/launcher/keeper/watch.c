@@ -14,13 +14,11 @@
 
 #define LONGEST_LINEAGE 4096 /* pids may be used again while we climb: it must end */
 
-bool watch_begin(struct watch *watch, const struct arrived *arrived, struct pipes *pipes,
-                 bool terminal)
+bool watch_begin(struct watch *watch, const struct arrived *arrived, bool terminal)
 {
-    watch->pipes = pipes;
     watch->terminal = terminal;
     parent_watch(&watch->parent, !arrived->hangup_ignored);
-    watch->signals = signals_descriptor(arrived->watched);
+    watch->signals = signals_watch();
     return watch->signals >= 0;
 }
 

@@ -29,8 +29,7 @@ struct watch {
 };
 
 /* Begins with signals and parent. False where the kernel refuses. The session stays as it is. */
-bool watch_begin(struct watch *watch, const struct arrived *arrived, struct pipes *pipes,
-                 bool terminal);
+bool watch_begin(struct watch *watch, const struct arrived *arrived, bool terminal);
 
 /* Closes all descriptors but those that we need while we wait. */
 void watch_keep_only_ours(const struct watch *watch);

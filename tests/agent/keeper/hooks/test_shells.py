@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.config import read
 from agent.keeper import step
 from agent.keeper.hooks import shells
-from agent.keeper.hooks.launch import Launch, Numbers, read_hook
+from agent.keeper.hooks.launch import Launch, Numbers, fill_in
 from agent.session.inspect import shell
 from agent.session.inspect.place import Place
 
@@ -187,13 +187,30 @@ def test_any_name_of_a_file_in_bash_env(own):
     assert f"\nBASH_ENV='{quoted}'\n".encode("utf-8", "surrogateescape") in launch.hook
 
 
-@pytest.mark.parametrize("name", ["hook_bash.sh", "hook_sh.sh"])
+HOOKS = ["hook_bash.sh", "hook_bash_failed.sh", "hook_sh.sh", "hook_sh_failed.sh"]
+
+
+@pytest.mark.parametrize("name", HOOKS)
 def test_hooks_are_small(name):
     """They fit into the least pipe that Linux makes, 4 KiB, and into the screens of those who mend them."""
-    text = read_hook(name, NUMBERS)
-    assert len(text.encode()) <= 4096
+    text = fill_in(shells.text_of(name), NUMBERS)
+    assert len(text.encode()) < 4096
     assert max(len(line) for line in text.splitlines()) <= 110
     assert set(re.findall(r"@[A-Z_]+@", text)) <= {"@RESTORE@", "@BASH_ENV@"}
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_shells_read_nothing_that_is_for_readers(name):
+    """What follows a failure ends at its first empty line; a comment in the trap's own text would be no comment."""
+    lines = shells.text_of(name).splitlines()
+    assert all(lines)
+    assert not any(line.lstrip().startswith("#") for line in lines)
+
+
+def test_what_follows_a_failure_is_whole():
+    text = shells.failed("hook_sh_failed.sh", NUMBERS)
+    assert text.endswith(b"\n\n")
+    assert text.count(b"\n\n") == 1
 
 
 @pytest.mark.parametrize("agent", ["/addon/agent", "/tmp/it's here/agent", "/tmp/a b;c/agent"])
