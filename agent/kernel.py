@@ -1,6 +1,7 @@
 """The system calls that `os` lacks, through `_ctypes`: `ctypes` itself costs the keeper 5 ms."""
 
 import _ctypes
+import os
 
 from agent.errors import KernelError
 
@@ -9,6 +10,8 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _SFD_NONBLOCK = 0o4000
 _SFD_CLOEXEC = 0o2000000
+_FIRST_PROCESS = 1
+"""Of a container, or of the machine."""
 _SIGSET_BYTES = 128
 """What libc's sigset_t holds, room for 1024 signals; the kernel looks at the first 64."""
 
@@ -19,9 +22,11 @@ _LIBC = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # NULL: this process'
 def adopt_orphans() -> None:
     """Become the sub-reaper: orphans below us become our children, so that the ending finds them.
 
-    Survives `exec`, so it is undone before another program takes our place.
+    Survives `exec`, so it is undone before another program takes our place. The first process of a container gets
+    them anyway, and an emulator may know no such call.
     """
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    if os.getpid() != _FIRST_PROCESS:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def disown_orphans() -> None:
