@@ -1,7 +1,7 @@
 # Each target builds the virtual environment it needs; on a fresh Debian 12 nothing else is run by hand.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format binary test-binary bench bench-binary lock clean FORCE
+.PHONY: help demo test check format binary test-binary binary-arm64 test-arm64 bench bench-binary lock clean FORCE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,10 @@ BUILD_PYTHON := $(BUILD)/venv/bin/python
 BUILD_READY := $(BUILD)/venv/.ready
 COMMIT := $(or $(shell git describe --always --abbrev=40 --dirty=+ --exclude '*' 2>/dev/null),unknown)
 ZSTD := $(BUILD)/zstd/zstd.c
-BINARY_SOURCES := $(shell find agent tunnel packaging/agent.spec packaging/binary packaging/launcher -type f ! -name '*.pyc')
+COLLECTED := $(BUILD)/collected.json
+ARM64_READY := $(BUILD)/arm64/.ready
+AGENT_SOURCES := $(shell find agent tunnel packaging/agent.spec -type f ! -name '*.pyc')
+BINARY_SOURCES := $(shell find packaging/binary packaging/launcher -type f ! -name '*.pyc')
 # Three for two processors: a third of what the tests do is to wait for something.
 WORKERS := 3
 GITLAB := tests/e2e/gitlab
@@ -51,19 +54,34 @@ $(BUILD)/commit: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' >$@
 
-dist/agent: $(BUILD_READY) $(ZSTD) $(BINARY_SOURCES) $(BUILD)/commit LICENSE
+# One for all machines: it only lists files.
+$(COLLECTED): $(BUILD_READY) $(AGENT_SOURCES)
 	PYINSTALLER_CONFIG_DIR="$$PWD/$(BUILD)/analysis" PYTHONHASHSEED=0 $(BUILD_PYTHON) -m PyInstaller --log-level ERROR --noconfirm --clean \
 		--workpath $(BUILD)/analysis --distpath $(BUILD) packaging/agent.spec
-	HOLDFAST_COMMIT=$(COMMIT) PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py $(BUILD) dist
+
+dist/agent: $(COLLECTED) $(BINARY_SOURCES) $(ZSTD) $(BUILD)/commit LICENSE
+	HOLDFAST_COMMIT=$(COMMIT) PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py amd64 $(BUILD) dist
+
+# Debian's packages and PyPI's wheels for the other machine: only listed, unpacked and linked here, never installed.
+$(ARM64_READY): $(BUILD_READY) packaging/binary/foreign.py
+	packaging/debian.sh arm64
+	$(BUILD_PYTHON) packaging/binary/foreign.py $(@D)
+	@touch $@
+
+dist/agent-arm64: $(COLLECTED) $(BINARY_SOURCES) $(ZSTD) $(ARM64_READY) $(BUILD)/commit LICENSE
+	HOLDFAST_COMMIT=$(COMMIT) PYTHONHASHSEED=0 $(BUILD_PYTHON) packaging/binary/build.py arm64 $(BUILD) dist
 
 binary: dist/agent  ## the agent as one static file, and its bill of materials: dist/
+
+binary-arm64: dist/agent-arm64  ## the same for arm64, cross-built: dist/agent-arm64
 
 demo: $(READY)  ## a relay and a failing step on loopback; log in with the printed ssh line
 	@$(BIN)/python examples/demo.py
 
 test: $(READY) $(GITLAB_READY)  ## every test of what runs from source
 	@packaging/debian.sh recipes
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore tests/binary --ignore tests/containers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --ignore tests/binary --ignore tests/containers \
+		--ignore tests/arm64
 
 test-binary: $(READY) dist/agent  ## the static binary: in itself, in containers, and by the promises of the agent
 	@packaging/debian.sh containers
@@ -73,6 +91,9 @@ test-binary: $(READY) dist/agent  ## the static binary: in itself, in containers
 	$(BIN)/python packaging/launcher/standalone.py $(BUILD)/late-agent LATE_SECONDS=3600
 	HOLDFAST_TEST_LATE_AGENT="$$PWD/$(BUILD)/late-agent" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 		tests/promises/test_shells_as_bare.py
+
+test-arm64: $(READY) dist/agent-arm64  ## that for arm64, by an emulator
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/arm64
 
 check: $(READY)  ## format, lint, types, shell scripts
 	$(BIN)/ruff format --check .

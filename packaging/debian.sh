@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install what we need from Debian, where it is missing and we may: for all targets, with the argument "gitlab" for the
-# test in which a CI runs jobs of GitLab's, with "binary" for the static binary and its tests, with "containers" for the
-# tests in real containers, with "recipes" for those of the unit and the cloud-init file. The last two can do without.
+# test in which a CI runs jobs of GitLab's, with "binary" for the static binary and its tests, with "arm64" for that of
+# arm64, with "containers" for the tests in real containers, with "recipes" for those of the unit and the cloud-init file.
+# The last two can do without.
 set -eu
 
 missing=
@@ -36,6 +37,11 @@ binary)
     /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
     [ -e /usr/include/python3.11/Python.h ] || missing="$missing libpython3.11-dev"
     ;;
+arm64)
+    need aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+    need aarch64-linux-gnu-strip binutils-aarch64-linux-gnu
+    need qemu-aarch64-static qemu-user-static
+    ;;
 containers)
     need /usr/sbin/dockerd docker.io
     need docker-compose docker-compose
@@ -58,7 +64,7 @@ recipes)
     need cloud-init cloud-init
     ;;
 *)
-    echo "usage: $0 [gitlab | binary | containers | recipes]" >&2
+    echo "usage: $0 [gitlab | binary | arm64 | containers | recipes]" >&2
     exit 2
     ;;
 esac

@@ -1,4 +1,6 @@
-"""Builds the static binary: `build.py WORK OUTPUT`, after PyInstaller has written WORK/collected.json (agent.spec).
+"""Builds the static binary: `build.py TARGET BUILD OUTPUT`, after agent.spec has written BUILD/collected.json.
+
+TARGET (target.py) is amd64, or arm64 after foreign.py has fetched what that is made of. All else is in BUILD/TARGET.
 
     collected.json ─► modules, shared objects ─► interpreter ─► payload.zst ─► the launcher, with it inside
 
@@ -10,20 +12,20 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import inventory
 import libraries
 import payload
+import target as targets
 from archive import frozen, write_archive
+from target import Target
 
 REPOSITORY = inventory.REPOSITORY
 LAUNCHER = os.path.join(REPOSITORY, "packaging", "launcher")
 KEEPER = os.path.join(LAUNCHER, "keeper")
 BOOT = os.path.join(REPOSITORY, "packaging", "binary", "boot.py")
-STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 
 FROZEN = ("encodings", "encodings.aliases", "encodings.utf_8")
 """What the interpreter imports before it has an archive to import from."""
@@ -31,7 +33,6 @@ FROZEN = ("encodings", "encodings.aliases", "encodings.utf_8")
 TEXTS = {"agent/keeper/hooks": "hook_", "agent/session/inspect": "inside_"}
 """Where files lie that the agent reads from beside its modules, and how their names begin."""
 
-MUSL = "/usr/lib/x86_64-linux-musl/libc.a"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 INTERPRETER_LIBRARIES = ("-Wl,-Bstatic", "-lexpat", "-lz", "-Wl,-Bdynamic", "-lm")
 LAUNCHER_SOURCES = ("main", "program", "start", "cache", "directory", "install", "payload")
@@ -39,24 +40,31 @@ KEEPER_ALONE = "standalone.c"
 """The keeper's own program, for its tests."""
 
 
-def main(work: str, output: str) -> None:
-    """Build `output`/agent and its bill of materials."""
-    with open(os.path.join(work, "collected.json"), encoding="utf-8") as file:
-        collected = json.load(file)
+Collected = dict[str, dict[str, str]]
+"""What agent.spec writes: the files by name, of each kind."""
+
+
+def main(target: Target, build: str, output: str) -> None:
+    """Build the binary and its bill of materials."""
+    with open(os.path.join(build, "collected.json"), encoding="utf-8") as file:
+        collected = placed(json.load(file), target)
+    work = os.path.join(build, target.name)
+    os.makedirs(work, exist_ok=True)
     tree = os.path.join(work, "tree")
     shutil.rmtree(tree, ignore_errors=True)
     os.mkdir(tree)
 
-    extensions = copy_extensions(collected["extensions"], tree)
-    modules = module_sources(collected)
-    interpreter = build_interpreter(work, tree)
-    needed = libraries.needed([interpreter, *collected["extensions"].values()])
+    extensions = copy_extensions(collected["extensions"], tree, target)
+    modules = module_sources(collected, target)
+    interpreter = build_interpreter(work, tree, target)
+    needed = libraries.needed([interpreter, *collected["extensions"].values()], target)
     for name, path in needed.items():
-        libraries.copy_stripped(path, os.path.join(tree, name))
-    libraries.without_clone3(os.path.join(tree, libraries.LIBC))
-    shutil.copyfile(libraries.find(libraries.LOADER), os.path.join(tree, payload.LOADER))
+        libraries.copy_stripped(path, os.path.join(tree, name), target)
+    if target.clone3:
+        libraries.without_clone3(os.path.join(tree, libraries.LIBC), target.clone3)
+    shutil.copyfile(libraries.find(target.loader, target), os.path.join(tree, payload.LOADER))
 
-    components = list_components(work, collected, needed)
+    components = list_components(build, collected, needed, target)
     version = read_version()
     files = data_files(collected["data"])
     files["agent/version.txt"] = inventory.version_text(version, components).encode()
@@ -66,9 +74,18 @@ def main(work: str, output: str) -> None:
     names = [payload.LOADER, *needed, payload.PROGRAM, payload.MODULES]
     payload.write_payload(tree, [*names, *(os.path.basename(path) for path in extensions.values())], work)
     os.makedirs(output, exist_ok=True)
-    build_launcher(work, os.path.join(output, "agent"))
-    with open(os.path.join(output, "agent.cdx.json"), "w", encoding="utf-8") as file:
-        json.dump(inventory.bill(version, components), file, indent=1)
+    binary = os.path.join(output, target.binary)
+    build_launcher(build, work, binary, target)
+    with open(f"{binary}.cdx.json", "w", encoding="utf-8") as file:
+        json.dump(inventory.bill(version, components, target), file, indent=1)
+
+
+def placed(collected: Collected, target: Target) -> Collected:
+    """Return the files that were found on this machine as they are for the target."""
+    return {
+        kind: files if kind == "base" else {name: target.place(path) for name, path in files.items()}
+        for kind, files in collected.items()
+    }
 
 
 def module_name(entry: str) -> str:
@@ -81,23 +98,26 @@ def module_name(entry: str) -> str:
     )
 
 
-def copy_extensions(collected: dict[str, str], tree: str) -> dict[str, str]:
+def copy_extensions(collected: dict[str, str], tree: str, target: Target) -> dict[str, str]:
     """Copy the modules that are shared objects; returns their files by name."""
     copies = {}
     for entry, path in sorted(collected.items()):
         name = module_name(entry)
         copies[name] = os.path.join(tree, name + payload.EXTENSION_SUFFIX)
-        libraries.copy_stripped(path, copies[name])
+        libraries.copy_stripped(path, copies[name], target)
     return copies
 
 
-def module_sources(collected: dict[str, dict[str, str]]) -> dict[str, str]:
+def module_sources(collected: Collected, target: Target) -> dict[str, str]:
     """Return the source file of each module, those too that PyInstaller starts with."""
-    sources = dict(collected["modules"])
-    for name in collected["base"]:
-        base = os.path.join(STANDARD_LIBRARY, *name.split("."))
-        sources[name] = next(p for p in (f"{base}.py", f"{base}/__init__.py") if os.path.exists(p))
-    return {name: path for name, path in sources.items() if path and path.endswith(".py")}
+    sources = {name: path for name, path in collected["modules"].items() if path.endswith(".py")}
+    return sources | {name: standard_source(name, target) for name in collected["base"]}
+
+
+def standard_source(name: str, target: Target) -> str:
+    """Return the source file of a module of the standard library."""
+    base = os.path.join(target.standard_library, *name.split("."))
+    return next(path for path in (f"{base}.py", f"{base}/__init__.py") if os.path.exists(path))
 
 
 def data_files(collected: dict[str, str]) -> dict[str, bytes]:
@@ -127,44 +147,36 @@ def read_version() -> str:
 
 
 def list_components(
-    work: str, collected: dict[str, dict[str, str]], needed: dict[str, str]
+    build: str, collected: Collected, needed: dict[str, str], target: Target
 ) -> list[inventory.Component]:
     """Return all that is inside and not ours."""
     ours = [*collected["modules"].values(), *collected["extensions"].values()]
     static = ("libexpat.a", "libz.a")
     files = [
         *needed.values(),
-        libraries.find(libraries.LOADER),
-        libpython(),
-        *(libraries.find(name) for name in static),
-        MUSL,
+        libraries.find(target.loader, target),
+        target.libpython,
+        *(libraries.find(name, target) for name in static),
+        target.musl,
     ]
     return [
-        *inventory.python_components([file for file in ours if file]),
-        *inventory.debian_components([os.path.abspath(file) for file in files]),
-        inventory.zstd_component(os.path.join(work, "zstd", "zstd.c")),
+        *inventory.python_components([file for file in ours if file], target),
+        *inventory.debian_components(files, target),
+        inventory.zstd_component(os.path.join(build, "zstd", "zstd.c")),
     ]
 
 
-def libpython() -> str:
-    """Return the static library of the interpreter that runs this."""
-    return os.path.join(sysconfig.get_config_var("LIBPL"), sysconfig.get_config_var("LIBRARY"))
-
-
-def build_interpreter(work: str, tree: str) -> str:
+def build_interpreter(work: str, tree: str, target: Target) -> str:
     """Compile the program that embeds the interpreter."""
-    sources = {name: os.path.join(STANDARD_LIBRARY, *name.split(".")) for name in FROZEN}
-    table = {
-        name: f"{p}.py" if os.path.exists(f"{p}.py") else f"{p}/__init__.py" for name, p in sources.items()
-    }
+    table = {name: standard_source(name, target) for name in FROZEN}
     with open(os.path.join(work, "frozen.h"), "w", encoding="ascii") as file:
         file.write(frozen({**table, "_boot": BOOT}))
     program = os.path.join(tree, payload.PROGRAM)
     subprocess.run(
         [
-            *("gcc", "-O2", *WARNINGS, "-no-pie", "-fno-pie", "-I", work, "-I", LAUNCHER),
-            *("-isystem", sysconfig.get_path("include"), f"-ffile-prefix-map={REPOSITORY}=."),
-            *(os.path.join(LAUNCHER, "interpreter.c"), libpython(), *INTERPRETER_LIBRARIES),
+            *(*target.gcc, "-O2", *WARNINGS, "-no-pie", "-fno-pie", "-I", work, "-I", LAUNCHER),
+            *("-isystem", target.headers, f"-ffile-prefix-map={REPOSITORY}=."),
+            *(os.path.join(LAUNCHER, "interpreter.c"), target.libpython, *INTERPRETER_LIBRARIES),
             *("-Wl,--export-dynamic", "-Wl,--build-id=none", "-Wl,-z,relro", "-s", "-o", program),
         ],
         check=True,
@@ -172,15 +184,16 @@ def build_interpreter(work: str, tree: str) -> str:
     return program
 
 
-def build_launcher(work: str, output: str) -> None:
+def build_launcher(build: str, work: str, output: str, target: Target) -> None:
     """Compile the launcher with the payload inside, static."""
-    decoder = os.path.join(work, "zstd", "zstd.o")
-    flags = ("-static", "-ffunction-sections", "-fdata-sections", "-I", os.path.join(work, "zstd"))
+    zstd = os.path.join(build, "zstd")
+    decoder = os.path.join(work, "zstd.o")
+    flags = ("-static", "-ffunction-sections", "-fdata-sections", "-I", zstd)
     if not os.path.exists(decoder) or os.path.getmtime(decoder) < os.path.getmtime(__file__):
         subprocess.run(
             [
-                *("musl-gcc", "-O3", *flags, "-DZSTD_DISABLE_ASM", "-DZSTD_LEGACY_SUPPORT=0"),
-                *("-c", os.path.join(work, "zstd", "zstd.c"), "-o", decoder),
+                *(*target.musl_gcc, "-O3", *flags, "-DZSTD_DISABLE_ASM", "-DZSTD_LEGACY_SUPPORT=0"),
+                *("-c", os.path.join(zstd, "zstd.c"), "-o", decoder),
             ],
             check=True,
         )
@@ -188,10 +201,10 @@ def build_launcher(work: str, output: str) -> None:
     keeper = sorted(name for name in os.listdir(KEEPER) if name.endswith(".c") and name != KEEPER_ALONE)
     sources = [os.path.join(LAUNCHER, f"{name}.c") for name in LAUNCHER_SOURCES]
     sources += [os.path.join(KEEPER, name) for name in keeper]
-    unfinished = os.path.join(work, "agent")
+    unfinished = os.path.join(work, target.binary)
     subprocess.run(
         [
-            *("musl-gcc", "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
+            *(*target.musl_gcc, "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
             *("-I", LAUNCHER, "-I", KEEPER, "-I", work),
             *(
                 *sources,
@@ -208,4 +221,5 @@ def build_launcher(work: str, output: str) -> None:
 
 
 if __name__ == "__main__":
-    main(os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]))
+    folder = os.path.abspath(sys.argv[2])
+    main(targets.named(sys.argv[1], folder), folder, os.path.abspath(sys.argv[3]))

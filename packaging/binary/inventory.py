@@ -5,10 +5,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
+
+from target import Target
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DISTRIBUTIONS = ("asyncssh", "certifi", "cryptography", "psutil", "ptyprocess", "websockets")
@@ -28,10 +29,10 @@ class Component:
     """What is compiled in, as the component's own bill says."""
 
 
-def python_components(files: list[str]) -> list[Component]:
+def python_components(files: list[str], target: Target) -> list[Component]:
     """Return the distributions that these files of site-packages belong to."""
     owners: dict[str, importlib.metadata.Distribution] = {}
-    for distribution in importlib.metadata.distributions():
+    for distribution in importlib.metadata.distributions(path=[target.site]):
         for file in distribution.files or ():
             owners[os.path.realpath(str(file.locate()))] = distribution
     found = {owners[path].name: owners[path] for path in map(os.path.realpath, files) if path in owners}
@@ -69,25 +70,33 @@ def _parts(bill: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: part[key] for key in kept if key in part} for part in bill.get("components", [])]
 
 
-def debian_components(files: list[str]) -> list[Component]:
+def debian_components(files: list[str], target: Target) -> list[Component]:
     """Return the Debian packages that these files come from."""
-    names = {_debian_package(file) for file in files}
-    return [_debian_component(name) for name in sorted(names)]
+    names = {_debian_package(file, target) for file in files}
+    return [_debian_component(name, target) for name in sorted(names)]
 
 
-def _debian_package(file: str) -> str:
-    for path in (file, file.removeprefix("/usr"), os.path.realpath(file)):  # /lib is a link to /usr/lib
-        done = subprocess.run(["dpkg", "-S", path], capture_output=True, text=True, check=False)
+def _debian_package(file: str, target: Target) -> str:
+    name = file.removeprefix(target.root)
+    for path in (name, name.removeprefix("/usr"), f"/usr{name}"):  # /lib is a link to /usr/lib
+        done = subprocess.run(
+            ["dpkg", "--admindir", f"{target.root}/var/lib/dpkg", "--search", path],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode == 0:
             return done.stdout.partition(": ")[0].partition(",")[0].partition(":")[0]
     raise SystemExit(f"{file} belongs to no Debian package")
 
 
-def _debian_component(name: str) -> Component:
-    version = _output("dpkg-query", "--show", "--showformat", "${Version}\n", name).split()[0]
-    with open(f"/usr/share/doc/{name}/copyright", encoding="utf-8") as file:
+def _debian_component(name: str, target: Target) -> Component:
+    words = ("--admindir", f"{target.root}/var/lib/dpkg", "--show", "--showformat", "${Version}")
+    version = _output("dpkg-query", *words, f"{name}:{target.name}")
+    with open(f"{target.root}/usr/share/doc/{name}/copyright", encoding="utf-8") as file:
         text = file.read()
-    return Component(name, version, f"pkg:deb/debian/{name}@{version.replace('+', '%2B')}", "", text)
+    purl = f"pkg:deb/debian/{name}@{version.replace('+', '%2B')}?arch={target.name}"
+    return Component(name, version, purl, "", text)
 
 
 def zstd_component(source: str) -> Component:
@@ -115,7 +124,7 @@ def version_text(version: str, components: list[Component]) -> str:
     lines = [
         f"holdfast agent {version}",
         f"commit {commit()}",
-        f"python {'.'.join(map(str, sys.version_info[:3]))}",
+        f"python {versions['libpython3.11-dev'].partition('-')[0]}",
         *(f"{name} {versions[name]}" for name in DISTRIBUTIONS),
         *(f"{name} {versions[package]}" for name, package in (("openssl", "libssl3"), ("glibc", "libc6"))),
     ]
@@ -147,7 +156,7 @@ def _describe(part: dict[str, Any], whole: Component) -> str:
     return f"  in {whole.name}: {part['name']} {part.get('version', '')}: {', '.join(names) or 'see there'}"
 
 
-def bill(version: str, components: list[Component]) -> dict[str, Any]:
+def bill(version: str, components: list[Component], target: Target) -> dict[str, Any]:
     """Return the bill of materials; the same for the same contents."""
     entries = [_entry(each) for each in components]
     serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps([version, commit(), entries], sort_keys=True))
@@ -164,7 +173,10 @@ def bill(version: str, components: list[Component]) -> dict[str, Any]:
                 "name": "holdfast-agent",
                 "version": version,
                 "licenses": [{"license": {"id": "Apache-2.0"}}],
-                "properties": [{"name": "holdfast:commit", "value": commit()}],
+                "properties": [
+                    {"name": "holdfast:commit", "value": commit()},
+                    {"name": "holdfast:architecture", "value": target.name},
+                ],
             }
         },
         "components": entries,

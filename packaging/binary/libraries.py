@@ -5,29 +5,26 @@ import re
 import shutil
 import subprocess
 
-FOLDERS = ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu")
-LOADER = "ld-linux-x86-64.so.2"
+from target import SystemCall, Target
+
 LIBC = "libc.so.6"
 
-_CLONE3 = bytes.fromhex("b8b30100000f05")  # mov $435,%eax; syscall
-_ENOSYS = bytes.fromhex("48c7c0daffffff")  # mov $-ENOSYS,%rax
 
-
-def needed(files: list[str]) -> dict[str, str]:
+def needed(files: list[str], target: Target) -> dict[str, str]:
     """Return the libraries (name: file) that these programs and shared objects need, and what those need in turn."""
     found: dict[str, str] = {}
     waiting = list(files)
     while waiting:
         for name in _needed(waiting.pop()):
-            if name not in found and name != LOADER:
-                found[name] = find(name)
+            if name not in found and name != target.loader:
+                found[name] = find(name, target)
                 waiting.append(found[name])
     return dict(sorted(found.items()))
 
 
-def find(name: str) -> str:
+def find(name: str, target: Target) -> str:
     """Return the file of a library."""
-    return next(path for folder in FOLDERS if os.path.exists(path := os.path.join(folder, name)))
+    return next(path for folder in target.folders if os.path.exists(path := os.path.join(folder, name)))
 
 
 def _needed(file: str) -> list[str]:
@@ -35,20 +32,20 @@ def _needed(file: str) -> list[str]:
     return re.findall(r"\(NEEDED\).*\[(.+)\]", text)
 
 
-def copy_stripped(source: str, target: str) -> None:
+def copy_stripped(source: str, copy: str, target: Target) -> None:
     """Copy a shared object without what only a linker or a debugger reads."""
-    shutil.copyfile(source, target)
-    subprocess.run(["strip", "--strip-unneeded", target], check=True)
+    shutil.copyfile(source, copy)
+    subprocess.run([target.strip, "--strip-unneeded", copy], check=True)
 
 
-def without_clone3(path: str) -> None:
+def without_clone3(path: str, clone3: SystemCall) -> None:
     """Have the C library find no `clone3`, so that it uses `clone`.
 
     Some container engines answer it with EPERM, and then no thread can be started.
     """
     with open(path, "rb") as file:
         content = file.read()
-    if content.count(_CLONE3) != 1:
-        raise SystemExit(f"{path}: clone3 is called in {content.count(_CLONE3)} places, not in one")
+    if (places := content.count(clone3.call)) != 1:
+        raise SystemExit(f"{path}: clone3 is called in {places} places, not in one")
     with open(path, "wb") as file:
-        file.write(content.replace(_CLONE3, _ENOSYS))
+        file.write(content.replace(clone3.call, clone3.answer))

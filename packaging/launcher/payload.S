@@ -4,4 +4,4 @@
 payload_start:
     .incbin "payload.zst"
 payload_end:
-    .section .note.GNU-stack, "", @progbits
+    .section .note.GNU-stack, "", %progbits

@@ -18,7 +18,8 @@ from tests.containers.conftest import (  # noqa: F401  (fixtures, and what skips
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.path.join(REPOSITORY, "dist", "agent")
-WORK = os.path.join(REPOSITORY, "build", "binary")
+BUILD = os.path.join(REPOSITORY, "build", "binary")
+WORK = os.path.join(BUILD, "amd64")
 PATIENCE = 60
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.binary.conftest import REPOSITORY, WORK, Runner
+from tests.binary.conftest import BUILD, REPOSITORY, WORK, Runner
 
 LAUNCHER = os.path.join(REPOSITORY, "packaging", "launcher")
 KEEPER = os.path.join(LAUNCHER, "keeper")
@@ -20,7 +20,7 @@ def sanitized(tmp_path_factory):
     subprocess.run(
         [
             *("gcc", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS),
-            *("-I", LAUNCHER, "-I", KEEPER, "-I", WORK, "-I", f"{WORK}/zstd", f"-Wa,-I{WORK}", "-no-pie"),
+            *("-I", LAUNCHER, "-I", KEEPER, "-I", WORK, "-I", f"{BUILD}/zstd", f"-Wa,-I{WORK}", "-no-pie"),
             *(f"{LAUNCHER}/{name}.c" for name in SOURCES),
             *(
                 f"{KEEPER}/{name}"
@@ -31,7 +31,7 @@ def sanitized(tmp_path_factory):
                 f"{WORK}/tables.c",
                 f"{WORK}/contents.c",
                 f"{LAUNCHER}/payload.S",
-                f"{WORK}/zstd/zstd.o",
+                f"{WORK}/zstd.o",
                 "-o",
                 str(path),
             ),
