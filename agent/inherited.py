@@ -5,12 +5,13 @@ As a child we have inherited all three exactly, whatever bytes they hold (`keepe
 
 import os
 
+from agent import launched
+
 
 def write_state(descriptor: int) -> int:
     """Write the `state` record; returns the exit code, which nobody looks at."""
     mask = os.umask(0)
-    with open("/proc/self/environ", "rb") as file:
-        variables = [entry for entry in file.read().split(b"\0") if entry]
+    variables = [entry for entry in launched.environment().split(b"\0") if entry]
     fields = [
         b"state=",
         b"umask=%04o" % mask,

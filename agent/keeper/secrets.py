@@ -2,8 +2,7 @@
 
 import os
 
-_ENV_START_FIELD = 47
-"""Index, behind the name, of the address where the environment begins (proc(5), field 50 of stat)."""
+from agent import launched
 
 
 def arrived() -> dict[str, str]:
@@ -13,7 +12,7 @@ def arrived() -> dict[str, str]:
     must not see it.
     """
     try:
-        entries = _block().split(b"\0")
+        entries = launched.environment().split(b"\0")
     except OSError:
         return dict(os.environ)
     environment: dict[str, str] = {}
@@ -27,28 +26,14 @@ def arrived() -> dict[str, str]:
 def wipe(names: tuple[str, ...]) -> None:
     """Overwrite these variables in our own memory, so that /proc/PID/environ does not show them.
 
-    Done through /proc/self/mem; where that is closed, `kernel.hide_memory` alone stands before them.
+    Where /proc/self/mem is closed, `kernel.hide_memory` alone stands before them.
     """
     if not [name for name in names if os.environ.pop(name, None) is not None]:
         return
     try:
-        with open("/proc/self/stat", "rb") as file:
-            start = int(file.read().rpartition(b")")[2].split()[_ENV_START_FIELD])
-        memory = os.open("/proc/self/mem", os.O_WRONLY)
+        launched.wipe_environment(_places(launched.environment(), names))
     except OSError:
         return
-    try:
-        for offset, length in _places(_block(), names):
-            os.pwrite(memory, bytes(length), start + offset)
-    except OSError:
-        return
-    finally:
-        os.close(memory)
-
-
-def _block() -> bytes:
-    with open("/proc/self/environ", "rb") as file:
-        return file.read()
 
 
 def _places(block: bytes, names: tuple[str, ...]) -> list[tuple[int, int]]:

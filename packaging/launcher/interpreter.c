@@ -21,6 +21,8 @@ static struct {
     char *program;
     const char *modules; /* the file's content */
     size_t modules_size;
+    char *environment; /* as it arrived, where it lies */
+    size_t environment_size;
     int is_pipe_ignored, is_file_size_ignored;
 } handed;
 
@@ -53,6 +55,8 @@ static void restore_environment(char **environment)
     char *end = end_of_strings(environment);
     char *new_end = move_strings(environment, *environment, 1);
     memset(new_end, 0, (size_t)(end - new_end));
+    handed.environment = *environment;
+    handed.environment_size = (size_t)(new_end - *environment);
 }
 
 /* Makes the command line that /proc shows what the runner gave. */
@@ -131,19 +135,25 @@ static PyObject *make_holdfast(void)
     PyObject *program = PyUnicode_DecodeFSDefault(handed.program);
     PyObject *modules = PyMemoryView_FromMemory(
         (char *)handed.modules, (Py_ssize_t)handed.modules_size, PyBUF_READ);
+    static char none[1];
+    PyObject *environment = PyMemoryView_FromMemory(
+        handed.environment != NULL ? handed.environment : none,
+        (Py_ssize_t)handed.environment_size, PyBUF_WRITE);
     PyObject *ignored = PySet_New(NULL);
     PyObject *numbers[] = {PyLong_FromLong(SIGPIPE), PyLong_FromLong(SIGXFSZ)};
-    int failed = root == NULL || program == NULL || modules == NULL || ignored == NULL ||
-                 numbers[0] == NULL || numbers[1] == NULL ||
+    int failed = root == NULL || program == NULL || modules == NULL || environment == NULL ||
+                 ignored == NULL || numbers[0] == NULL || numbers[1] == NULL ||
                  PyModule_AddObjectRef(module, "root", root) < 0 ||
                  PyModule_AddObjectRef(module, "program", program) < 0 ||
                  PyModule_AddObjectRef(module, "ignored", ignored) < 0 ||
                  PyModule_AddObjectRef(module, "modules", modules) < 0 ||
+                 PyModule_AddObjectRef(module, "environment", environment) < 0 ||
                  (handed.is_pipe_ignored && PySet_Add(ignored, numbers[0]) < 0) ||
                  (handed.is_file_size_ignored && PySet_Add(ignored, numbers[1]) < 0);
     Py_XDECREF(root);
     Py_XDECREF(program);
     Py_XDECREF(modules);
+    Py_XDECREF(environment);
     Py_XDECREF(ignored);
     Py_XDECREF(numbers[0]);
     Py_XDECREF(numbers[1]);

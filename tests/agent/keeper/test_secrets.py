@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from agent import launched
 from agent.keeper import secrets
 
 NAMES = ("HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE")
@@ -21,7 +22,7 @@ NAMES = ("HOLDFAST_TOKEN", "HOLDFAST_TOKEN_FILE")
 )
 def test_arrived(monkeypatch, block, environment):
     """Of a repeated name the first, as getenv(3) has it; bytes that are no text survive."""
-    monkeypatch.setattr(secrets, "_block", lambda: block)
+    monkeypatch.setattr(launched, "environment", lambda: block)
     assert secrets.arrived() == environment
     assert all(os.fsencode(os.fsdecode(name)) == name for name in (b"N\xff", b"\xfe"))
 
