@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -11,6 +10,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.binary.conftest import BINARY, REPOSITORY
+from tests.binary.elsewhere import assert_same
 
 SIZE_LIMIT = 15_000_000
 COLUMNS = 100
@@ -28,40 +28,7 @@ def test_it_is_small():
 
 @pytest.mark.timeout(BUILD_SECONDS)
 def test_it_is_the_same_wherever_it_is_built(tmp_path):
-    """From clean, in another folder, at another time; only what `pip` brought is taken over."""
-    other = tmp_path / "another folder"
-    subprocess.run(["git", "clone", "--quiet", REPOSITORY, str(other)], check=True)
-    changed = subprocess.run(
-        ["git", "ls-files", "--modified", "--others", "--exclude-standard", "-z"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, changed.split("\0")):
-        os.makedirs(os.path.dirname(other / name), exist_ok=True)
-        shutil.copy(os.path.join(REPOSITORY, name), other / name)
-    made = other / "build" / "binary"
-    made.mkdir(parents=True)
-    os.symlink(os.path.join(REPOSITORY, "build", "binary", "venv"), made / "venv")
-    shutil.copytree(
-        os.path.join(REPOSITORY, "build", "binary", "zstd"), made / "zstd", ignore=lambda *_: ["zstd.o"]
-    )
-    subprocess.run(
-        [
-            "make",
-            "--silent",
-            "--old-file=build/binary/venv/.ready",
-            "--old-file=build/binary/zstd/zstd.c",
-            "binary",
-        ],
-        cwd=other,
-        check=True,
-        capture_output=True,
-    )
-    for name in ("agent", "agent.cdx.json"):
-        ours = os.path.join(REPOSITORY, "dist", name)
-        assert subprocess.run(["cmp", ours, str(other / "dist" / name)], check=False).returncode == 0
+    assert_same(tmp_path / "another folder", "binary", "agent", "venv")
 
 
 def test_the_launcher_is_fit_to_be_read():

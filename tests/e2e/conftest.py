@@ -25,15 +25,21 @@ GONE_SECONDS = 5.0
 
 
 class Agent:
-    """`agent run`, as a build would start it."""
+    """`agent run`, as a build would start it; `command`: another agent than the installed one."""
 
     def __init__(
-        self, argv: Sequence[str], *, env: dict[str, str] | None = None, cwd: str | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        env: dict[str, str] | None = None,
+        cwd: str | None = None,
+        command: Sequence[str] | None = None,
     ) -> None:
         self._mark = f"HOLDFAST_TEST_MARK={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         environment = {**clean_environment(), **(env or {}), name: value}
-        self.program = Program([installed("agent"), "run", *argv], env=environment, cwd=cwd)
+        words = [*(command or [installed("agent")]), "run", *argv]
+        self.program = Program(words, env=environment, cwd=cwd)
 
     @property
     def log(self) -> str:
@@ -42,9 +48,9 @@ class Agent:
     def wait_for(self, pattern: str, seconds: float = 20) -> re.Match[str]:
         return self.program.wait_for(pattern, seconds)
 
-    def way(self, relay: Relay | None = None) -> Way:
+    def way(self, relay: Relay | None = None, seconds: float = 20) -> Way:
         """The way in that the log tells, with the user's token in its place."""
-        line = self.wait_for(SSH_LINE)
+        line = self.wait_for(SSH_LINE, seconds)
         user = line["user"]
         if relay:
             assert user.startswith(f"TOKEN:{relay.account}:")
