@@ -21,7 +21,7 @@ GITLAB := tests/e2e/gitlab
 GITLAB_READY := $(GITLAB)/node_modules/.ready
 
 help:  ## say what there is
-	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml requirements.lock packaging/debian.sh
 	packaging/debian.sh
@@ -92,7 +92,8 @@ test-binary: $(READY) dist/agent  ## the static binary: in itself, in containers
 	HOLDFAST_TEST_LATE_AGENT="$$PWD/$(BUILD)/late-agent" $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
 		tests/promises/test_shells_as_bare.py
 
-test-arm64: $(READY) dist/agent-arm64  ## that for arm64, by an emulator
+test-arm64: $(READY) dist/agent-arm64  ## the one for arm64, emulated
+	@packaging/debian.sh arm64
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/arm64
 
 check: $(READY)  ## format, lint, types, shell scripts

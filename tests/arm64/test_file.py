@@ -9,11 +9,12 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.arm64.emulator import BINARY, run
+from tests.arm64.emulator import BINARY, BUILD, run
 from tests.binary.elsewhere import assert_same
 
 SIZE_LIMIT = 15_000_000
 BUILD_SECONDS = 600
+MOV_CLONE3 = bytes.fromhex("683680d2")  # mov x8, #435
 
 
 def test_it_is_one_static_file():
@@ -24,6 +25,21 @@ def test_it_is_one_static_file():
     assert "INTERP" not in told
     assert "DYNAMIC" not in told
     assert os.path.getsize(BINARY) <= SIZE_LIMIT
+
+
+def test_all_that_it_carries_is_for_arm64():
+    tree = os.path.join(BUILD, "tree")
+    for name in set(os.listdir(tree)) - {"modules"}:
+        told = subprocess.run(
+            ["readelf", "--file-header", os.path.join(tree, name)], capture_output=True, text=True, check=True
+        ).stdout
+        assert re.search(r"Machine: +AArch64\n", told), name
+
+
+def test_its_c_library_makes_no_clone3():
+    """Else it would have to be rewritten, as for the other machine (packaging/binary/target.py)."""
+    with open(os.path.join(BUILD, "tree", "libc.so.6"), "rb") as file:
+        assert MOV_CLONE3 not in file.read()
 
 
 @pytest.mark.timeout(BUILD_SECONDS)
@@ -48,6 +64,12 @@ def test_the_bill_of_materials_is_valid():
     with open(f"{BINARY}.cdx.json", encoding="utf-8") as file:
         complaint = JsonStrictValidator(SchemaVersion.V1_6).validate_str(file.read())
     assert complaint is None, complaint
+
+
+def test_the_environment_arrives_also_where_the_interpreter_is_the_keeper(emulator):
+    """An emulator's /proc shows what the launcher handed over, not what it was made."""
+    done = run(BINARY, "run", "--deploy", "--", "sh", "-c", "echo $MADE", env={"MADE": "here"})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "here\n", "")
 
 
 @pytest.mark.parametrize("options", [[], ["--when", "never"]])
