@@ -71,6 +71,14 @@ def test_resume(agent, relay, root, ssh, words, code):
     assert one.wait(PATIENCE) == code
 
 
+def test_a_running_step_has_its_guard(agent, root):
+    """Also where an emulator gives a process of its own memory what should share ours until it is the step."""
+    count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o '[a]ddon/agent run' | wc -l"
+    one = agent("--", "sh", "-c", count, root=root, agent=AGENT)
+    one.wait_for("^2$", PATIENCE)
+    assert one.wait(PATIENCE) == 0
+
+
 def test_a_step_for_the_machine_itself(agent, relay, ssh):
     """The kernel knows what each program is for: an emulated agent holds, and lets into, what is not emulated."""
     one = agent("--", "sh", "-c", "uname -m; exit 6")

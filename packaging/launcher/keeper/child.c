@@ -72,18 +72,25 @@ void child_close(struct child *child)
     child->link = child->token_pipe = -1;
 }
 
-bool child_wait_until_ready(struct child *child)
+static bool has_word(const struct child *child, int ms)
 {
     struct pollfd waiting = {.fd = child->link, .events = POLLIN};
-    struct message message;
-    child->ready = child->exists && poll(&waiting, 1, READY_MS) > 0 &&
-                   link_receive(child->link, &message) && message_is(&message, "ready");
-    return child->ready;
+    return child->exists && poll(&waiting, 1, ms) > 0;
 }
 
-void child_discard_unready(struct child *child)
+bool child_wait_until_ready(const struct child *child)
 {
-    if (!child->exists || child->ready)
+    struct message message;
+    return has_word(child, READY_MS) && link_peek(child->link, &message) &&
+           message_is(&message, "ready");
+}
+
+void child_confirm(struct child *child)
+{
+    struct message message;
+    if (!child->exists)
+        return;
+    if (has_word(child, 0) && link_receive(child->link, &message) && message_is(&message, "ready"))
         return;
     child_reap(child);
     child_close(child);

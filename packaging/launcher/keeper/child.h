@@ -17,7 +17,6 @@ struct child {
     int token_pipe; /* into which the token is written when nobody else can read it; -1 without */
     const char *token;
     int status;     /* NO_STATUS as long as it lives */
-    bool ready;
     bool connected; /* until its end of the link is closed */
     bool opened, over, left; /* what it has said of its session (link.py) */
     bool has_verdict;
@@ -28,12 +27,12 @@ struct child {
 /* Forks the session process, to be given the token: empty if there is none. */
 void child_fork(struct child *child, const struct sleeper *sleeper, const char *token);
 
-/* Waits until it is out of reach of our group; the step's process may do so, which has our memory.
- * Returns whether it got there. */
-bool child_wait_until_ready(struct child *child);
+/* Waits until it is out of reach of our group, and returns whether it got there. Changes nothing: the
+ * step's process does so, which has our memory only where an emulator does not make it a copy. */
+bool child_wait_until_ready(const struct child *child);
 
-/* Ends one that did not get there: then there is none. */
-void child_discard_unready(struct child *child);
+/* Takes its word that it is ready; ends one that has not given it: then there is none. */
+void child_confirm(struct child *child);
 
 /* Kills it and waits until it is gone, for those who wait for nothing else. */
 void child_reap(struct child *child);

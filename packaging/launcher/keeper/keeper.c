@@ -54,7 +54,7 @@ static void start_step(struct keeper *keeper)
         child_reap(&watch->session);
         _exit(become(keeper));
     }
-    child_discard_unready(&watch->session);
+    child_confirm(&watch->session);
     watch->has_step = true;
     watch->hears_hook = watch->pipes != NULL && watch->step.armed;
 }
@@ -78,7 +78,7 @@ static void replace_session_process(struct keeper *keeper)
         child_close(&watch->session);
     child_fork(&watch->session, &keeper->sleeper, keeper->plan.token);
     child_wait_until_ready(&watch->session);
-    child_discard_unready(&watch->session);
+    child_confirm(&watch->session);
     if (watch->session.exists && watch->has_step)
         link_send(watch->session.link, "step %d", (int)watch->step.pid);
 }

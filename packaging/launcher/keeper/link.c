@@ -28,11 +28,11 @@ bool link_send(int end, const char *format, ...)
     return sent == length;
 }
 
-bool link_receive(int end, struct message *message)
+static bool receive(int end, struct message *message, int flags)
 {
     ssize_t length;
     do
-        length = recv(end, message->text, LINK_LIMIT, 0);
+        length = recv(end, message->text, LINK_LIMIT, flags);
     while (length < 0 && errno == EINTR);
     if (length <= 0)
         return false;
@@ -41,6 +41,16 @@ bool link_receive(int end, struct message *message)
     for (size_t i = 0; i < MESSAGE_WORDS; i++)
         message->words[i] = rest != NULL ? strsep(&rest, " ") : NULL;
     return true;
+}
+
+bool link_receive(int end, struct message *message)
+{
+    return receive(end, message, 0);
+}
+
+bool link_peek(int end, struct message *message)
+{
+    return receive(end, message, MSG_PEEK);
 }
 
 bool message_is(const struct message *message, const char *word)

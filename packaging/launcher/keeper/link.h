@@ -23,6 +23,9 @@ __attribute__((format(printf, 2, 3))) bool link_send(int end, const char *format
 /* Receives one message; false if the other end is gone. */
 bool link_receive(int end, struct message *message);
 
+/* Takes a look at one, which stays to be received. */
+bool link_peek(int end, struct message *message);
+
 bool message_is(const struct message *message, const char *word);
 
 #endif

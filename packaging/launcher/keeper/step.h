@@ -31,7 +31,7 @@ struct start {
     const struct launches *launches;
     const struct pipes *pipes; /* NULL without */
     const struct arrived *arrived;
-    struct child *session; /* which the step waits for, and is told to */
+    const struct child *session; /* which the step waits for, and is told to */
     bool terminal;
 };
 
