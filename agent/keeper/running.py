@@ -165,9 +165,10 @@ def _be(
             launch = step.plain(config)
         kernel.notify_parent_death(_SIGKILL)
         if os.getppid() == keeper:
-            if not (session and session.wait_until_ready() and session.link.send("step", str(os.getpid()))):
+            if session and session.wait_until_ready() and session.link.send("step", str(os.getpid())):
+                kernel.notify_parent_death(0)
+            else:  # killed with our group, and the keeper with it, maybe later: it still dies with the keeper
                 os.write(started, _ALONE)
-            kernel.notify_parent_death(0)
             signals.give_back(stand.arrived)
             status = step.become(launch, step.plain(config))
     finally:

@@ -121,9 +121,12 @@ static int be(void *argument)
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() == birth->keeper) {
-        if (child_wait_until_ready(start->session))
+        /* Else it was killed with our group, and the keeper with it, maybe later: we still die with
+         * the keeper. */
+        if (child_wait_until_ready(start->session)) {
             link_send(start->session->link, "step %d", (int)getpid());
-        prctl(PR_SET_PDEATHSIG, 0);
+            prctl(PR_SET_PDEATHSIG, 0);
+        }
         signals_give_back(start->arrived);
         status = step_become(launch, plain);
     }
