@@ -10,6 +10,7 @@
 
 #include "handover.h"
 #include "invocation.h"
+#include "keeper/words.h"
 #include "payload.h"
 
 #ifndef MFD_EXEC
@@ -21,14 +22,6 @@
 #define DESCRIPTOR_BYTES 12 /* a descriptor's number and a separator, in decimal */
 #define DESCRIPTOR_PATH "/proc/self/fd/%d"
 #define DESCRIPTOR_PATH_BYTES (sizeof DESCRIPTOR_PATH + DESCRIPTOR_BYTES)
-
-static size_t count_words(char **words)
-{
-    size_t count = 0;
-    while (words[count] != NULL)
-        count++;
-    return count;
-}
 
 /* Returns a copy of the environment that nobody obeys (handover.h), or NULL. */
 static char **hide_environment(char **environment)

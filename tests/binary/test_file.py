@@ -32,11 +32,12 @@ def test_it_is_the_same_wherever_it_is_built(tmp_path):
 
 
 def test_the_launcher_is_fit_to_be_read():
-    folder = os.path.join(REPOSITORY, "packaging", "launcher")
-    for name in os.listdir(folder):
-        if name.endswith((".c", ".h", ".S")):
-            with open(os.path.join(folder, name), encoding="ascii") as file:
-                assert max(len(line.rstrip("\n")) for line in file) <= COLUMNS, name
+    launcher = os.path.join(REPOSITORY, "packaging", "launcher")
+    for folder in (launcher, os.path.join(launcher, "keeper")):
+        for name in os.listdir(folder):
+            if name.endswith((".c", ".h", ".S")):
+                with open(os.path.join(folder, name), encoding="ascii") as file:
+                    assert max(len(line.rstrip("\n")) for line in file) <= COLUMNS, name
 
 
 def test_version(binary):

@@ -10,20 +10,13 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "words.h"
 
 #define NUMBER_BYTES 12   /* a descriptor's number in a text */
 #define MOST_PLACES 16    /* for numbers in one hook */
 #define SHELL_WORDS 6     /* of ours in a shell's command line: its name, -e, -c, TEXT or -s, -- */
 #define PREFIX_BYTES 64   /* `. /proc/self/fd/N LINE;` */
 #define BASH_ENV_ENTRY "BASH_ENV=/proc/self/fd/%d"
-
-static size_t count_words(char *const *words)
-{
-    size_t count = 0;
-    while (words[count] != NULL)
-        count++;
-    return count;
-}
 
 /* Returns a command line that begins with ours, with a slot in front (arm.h), or NULL. */
 static char **make_line(const char *const *first, char *const *rest)
@@ -404,8 +397,8 @@ void arm_number(struct launches *launches, const struct numbers *numbers)
     fill_in_bytes(&armed->failed, &launches->failed_template, numbers);
     bool fits = fill_in_bytes(&armed->hook, &launches->hook_template, numbers);
     if (launches->boot_template.length > 0) {
-        size_t length = fill_in(launches->argument, launches->argument_room, &launches->boot_template,
-                         numbers);
+        size_t length = fill_in(launches->argument, launches->argument_room,
+                                &launches->boot_template, numbers);
         fits = fits && length > 0;
         launches->argument[length] = '\0';
     } else if (launches->script != NULL) {

@@ -15,6 +15,7 @@
 #include "link.h"
 #include "memory.h"
 #include "signals.h"
+#include "words.h"
 
 #define NUMBER_BYTES 12
 
@@ -41,14 +42,6 @@ enum {
 
 #define NUMBER_WORDS (WORD_STEP - WORD_LINK + 1)
 
-static size_t count_entries(char *const *entries)
-{
-    size_t count = 0;
-    while (entries[count] != NULL)
-        count++;
-    return count;
-}
-
 static void keep_over_exec(int descriptor)
 {
     if (descriptor >= 0)
@@ -65,9 +58,9 @@ static void wake(const struct sleeper *sleeper, const struct ends *ends, pid_t s
     const struct numbers nothing = {-1, -1, -1};
     const struct numbers numbers = pipes->has_numbers ? pipes->numbers : nothing;
     char texts[NUMBER_WORDS][2 * NUMBER_BYTES];
-    size_t count = count_entries(sleeper->words);
+    size_t count = count_words(sleeper->words);
     char **line = calloc(WORD_COUNT + count + 1, sizeof *line);
-    char **environment = calloc(count_entries(sleeper->environment) + 1, sizeof *environment);
+    char **environment = calloc(count_words(sleeper->environment) + 1, sizeof *environment);
     if (line == NULL || environment == NULL)
         return;
     environment_copy(environment, sleeper->environment);
@@ -107,8 +100,8 @@ static void read_last_messages(int link, pid_t *step)
             *step = atoi(message.words[1]);
 }
 
-/* Lets go of what only a step that is over at once needs not wait for; returns a descriptor that tells
- * of the keeper's death. */
+/* Lets go of all that a step which is over at once need not wait for. Returns a descriptor that
+ * tells of the keeper's death. */
 static int settle(const struct sleeper *sleeper, const struct ends *ends)
 {
     int death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));

@@ -27,8 +27,8 @@ struct child {
 /* Forks the session process, to be given the token: empty if there is none. */
 void child_fork(struct child *child, const struct sleeper *sleeper, const char *token);
 
-/* Waits until it is out of reach of our group, and returns whether it got there. Changes nothing: the
- * step's process does so, which has our memory only where an emulator does not make it a copy. */
+/* Waits until it is out of reach of our group, and returns whether it got there. Changes nothing:
+ * the step's process does so, which has our memory only where no emulator gives it a copy. */
 bool child_wait_until_ready(const struct child *child);
 
 /* Takes its word that it is ready; ends one that has not given it: then there is none. */

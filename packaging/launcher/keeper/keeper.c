@@ -324,8 +324,8 @@ static bool adopt_orphans(void)
     return getpid() == FIRST_PROCESS || prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
 }
 
-/* Takes our place, the session process beside us, out of whose sight nothing of ours starts. Returns
- * what the kernel refused, or NULL. */
+/* Takes our place, and puts the session process beside us. Returns what the kernel refused, or
+ * NULL. */
 static const char *begin(struct keeper *keeper)
 {
     struct pipes *pipes = &keeper->pipes;

@@ -11,9 +11,9 @@
 
 #define LEAVE_TO_PYTHON (-1)
 
-/* Runs `agent run`; `words` is what follows that. Returns LEAVE_TO_PYTHON, with nothing done, where
- * not all is plainly valid; else only with 126 or 127, where this process should have become the
- * step and could not. */
+/* Runs `agent run`; `words` is what follows that. Returns LEAVE_TO_PYTHON, with nothing done that
+ * an exec does not undo, where not all is plainly valid; else only with 126 or 127, where this
+ * process should have become the step and could not. */
 int keeper_main(const char *program, char **words, char **environment, become_python *become);
 
 #endif

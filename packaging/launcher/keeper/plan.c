@@ -10,6 +10,7 @@
 
 #include "environment.h"
 #include "plain.h"
+#include "words.h"
 
 #define TOKEN_FILE_BYTES 1024 /* a token, and what is blank around it */
 
@@ -206,10 +207,7 @@ static bool decide_times(struct plan *plan, const struct values *values)
 
 static bool copy_environment(struct plan *plan, char *const *environment)
 {
-    size_t count = 0;
-    while (environment[count] != NULL)
-        count++;
-    plan->environment = calloc(count + 2, sizeof *plan->environment);
+    plan->environment = calloc(count_words(environment) + 2, sizeof *plan->environment);
     if (plan->environment == NULL)
         return false;
     plan->environment_count = environment_copy(plan->environment, environment);

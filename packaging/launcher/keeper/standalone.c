@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "words.h"
 
 #define UNABLE_EXIT 70
 
@@ -24,9 +25,7 @@ static char program[PATH_MAX]; /* ourselves, for whom `argv[0]` is only a name *
 static void start_agent(char **arguments, char **environment)
 {
     static const char *const ours[] = {PYTHON, "-I", "-S", "-c", DRIVER, program, NULL};
-    size_t first = sizeof ours / sizeof *ours - 1, count = 0;
-    while (arguments[count] != NULL)
-        count++;
+    size_t first = sizeof ours / sizeof *ours - 1, count = count_words(arguments);
     const char **line = calloc(first + count + 1, sizeof *line);
     if (line == NULL)
         return;
