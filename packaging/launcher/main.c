@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "install.h"
 #include "invocation.h"
+#include "keeper/asleep.h"
 #include "keeper/keeper.h"
 
 #define UNABLE_EXIT 70 /* EX_SOFTWARE of sysexits.h */
@@ -36,8 +37,10 @@ static void start_session(char **arguments, char **environment)
 
 int main(int count, char **arguments)
 {
+    if (asleep_is_meant(count, arguments))
+        return asleep_main(arguments, environ, start_session);
     if (count > 2 && strcmp(arguments[1], "run") == 0) {
-        int status = keeper_main(arguments[0], arguments + 2, environ, start_session);
+        int status = keeper_main(arguments[0], arguments + 2, environ);
         if (status != LEAVE_TO_PYTHON)
             return status;
     }

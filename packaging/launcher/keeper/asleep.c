@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "asleep.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,147 +13,140 @@
 #include "guard.h"
 #include "link.h"
 #include "memory.h"
+#include "pipes.h"
 #include "signals.h"
 #include "words.h"
 
+/* Of a message `open`: the step's state, its status, milliseconds. */
+#define OPEN_WORDS 3
+
 #define NUMBER_BYTES 12
 
-/* What the agent in Python is told on its command line (agent/session/woken.py), before the words
- * of the message and what followed `agent run`. */
-enum {
-    WORD_PROGRAM,
-    WORD_COMMAND,
-    WORD_LINK,
-    WORD_REPORTS,
-    WORD_ANSWERS,
-    WORD_REPORT_NUMBER,
-    WORD_ANSWERS_NUMBER,
-    WORD_TEXT_NUMBER,
-    WORD_INODE,
-    WORD_TOKEN,
-    WORD_STEP,
-    WORD_STATE,
-    WORD_STATUS,
-    WORD_ELAPSED,
-    WORD_SEPARATOR,
-    WORD_COUNT,
+struct state {
+    int link;
+    struct pipes pipes;
+    int token;
+    pid_t step;
+    int death; /* tells of the keeper's */
 };
 
-#define NUMBER_WORDS (WORD_STEP - WORD_LINK + 1)
-
-static void keep_over_exec(int descriptor)
+static long long number(char *const *arguments, int word)
 {
-    if (descriptor >= 0)
-        fcntl(descriptor, F_SETFD, 0);
+    return strtoll(arguments[word], NULL, 10);
+}
+
+static char *in_decimal(char text[NUMBER_BYTES], int value)
+{
+    snprintf(text, NUMBER_BYTES, "%d", value);
+    return text;
+}
+
+static struct state read_words(char *const *arguments)
+{
+    return (struct state){
+        .link = (int)number(arguments, WORD_LINK),
+        .pipes = {
+            .reports = (int)number(arguments, WORD_REPORTS),
+            .answers = (int)number(arguments, WORD_ANSWERS),
+            .inode = (ino_t)number(arguments, WORD_INODE),
+        },
+        .token = (int)number(arguments, WORD_TOKEN),
+        .step = (pid_t)number(arguments, WORD_STEP),
+        .death = -1,
+    };
+}
+
+bool asleep_is_meant(int count, char *const *arguments)
+{
+    return count > WORD_STATE && strcmp(arguments[WORD_COMMAND], ASLEEP_COMMAND) == 0;
+}
+
+/* Lets go of all that is the step's, and nobody else may have. */
+static void settle(struct state *state)
+{
+    prctl(PR_SET_DUMPABLE, 0); /* an exec has undone it */
+    descriptors_occupy_standard();
+    state->death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));
+    int wanted[] = {state->link, state->death, state->token, state->pipes.reports,
+                    state->pipes.answers};
+    descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
+    memory_let_go();
 }
 
 /* Becomes Python in this very process: our descriptors, and the word of the keeper's death that
  * may come meanwhile, stay. Returns where that cannot be. */
-static void wake(const struct sleeper *sleeper, const struct ends *ends, pid_t step,
-                 const struct message *message)
+static void wake(const struct state *state, char *const *arguments, char *const *environment,
+                 const struct message *message, become_python *become)
 {
-    static const struct pipes none = {.reports = -1, .answers = -1};
-    const struct pipes *pipes = sleeper->pipes != NULL ? sleeper->pipes : &none;
-    const struct numbers nothing = {-1, -1, -1};
-    const struct numbers numbers = pipes->has_numbers ? pipes->numbers : nothing;
-    char texts[NUMBER_WORDS][2 * NUMBER_BYTES];
-    size_t count = count_words(sleeper->words);
-    char **line = calloc(WORD_COUNT + count + 1, sizeof *line);
-    char **environment = calloc(count_words(sleeper->environment) + 1, sizeof *environment);
-    if (line == NULL || environment == NULL)
-        return;
-    environment_copy(environment, sleeper->environment);
-    const long long values[NUMBER_WORDS] = {
-        ends->link,     pipes->reports, pipes->answers,
-        numbers.report, numbers.answers, numbers.text,
-        (long long)pipes->inode, ends->token, step,
-    };
-    for (int i = 0; i < NUMBER_WORDS; i++) {
-        snprintf(texts[i], sizeof texts[i], "%lld", values[i]);
-        line[WORD_LINK + i] = texts[i];
+    char step[NUMBER_BYTES], answers[NUMBER_BYTES];
+    size_t count = count_words(arguments);
+    char **line = calloc(count + OPEN_WORDS + 1, sizeof *line);
+    char **session_environment = calloc(count_words(environment) + 1, sizeof *line);
+    if (line != NULL && session_environment != NULL) {
+        memcpy(line, arguments, WORD_STATE * sizeof *line);
+        line[WORD_COMMAND] = SESSION_COMMAND;
+        line[WORD_STEP] = in_decimal(step, state->step);
+        line[WORD_ANSWERS] = in_decimal(answers, state->pipes.answers); /* maybe let go of */
+        memcpy(line + WORD_STATE, message->words + 1, OPEN_WORDS * sizeof *line);
+        memcpy(line + WORD_STATE + OPEN_WORDS, arguments + WORD_STATE,
+               (count - WORD_STATE) * sizeof *line);
+        environment_copy(session_environment, environment);
+        become(line, session_environment);
     }
-    line[WORD_PROGRAM] = (char *)sleeper->program;
-    line[WORD_COMMAND] = "_session";
-    line[WORD_STATE] = (char *)message->words[1];
-    line[WORD_STATUS] = (char *)message->words[2];
-    line[WORD_ELAPSED] = (char *)message->words[3];
-    line[WORD_SEPARATOR] = "--";
-    memcpy(line + WORD_COUNT, sleeper->words, count * sizeof *line);
-    keep_over_exec(ends->link);
-    keep_over_exec(ends->token);
-    keep_over_exec(pipes->reports);
-    keep_over_exec(pipes->answers);
-    keep_over_exec(STDERR_FILENO);
-    sleeper->become(line, environment);
     free(line);
-    free(environment);
+    free(session_environment);
 }
 
 /* Learns the step's pid even if the keeper was killed right after it had been sent. */
-static void read_last_messages(int link, pid_t *step)
+static void read_last_messages(struct state *state)
 {
-    struct pollfd waiting = {.fd = link, .events = POLLIN};
+    struct pollfd waiting = {.fd = state->link, .events = POLLIN};
     struct message message;
-    while (poll(&waiting, 1, 0) > 0 && link_receive(link, &message))
+    while (poll(&waiting, 1, 0) > 0 && link_receive(state->link, &message))
         if (message_is(&message, "step") && message.words[1] != NULL)
-            *step = atoi(message.words[1]);
+            state->step = atoi(message.words[1]);
 }
 
-/* Lets go of all that a step which is over at once need not wait for. Returns a descriptor that
- * tells of the keeper's death. */
-static int settle(const struct sleeper *sleeper, const struct ends *ends)
+/* Waits for one message; a keeper that is gone is the end of everything. */
+static void wait_for_message(struct state *state, struct message *message)
 {
-    int death = signals_descriptor(ONLY_SIGNAL(PARENT_DEATH));
-    int wanted[] = {ends->link, death, ends->token, -1, -1};
-    if (sleeper->pipes != NULL) {
-        wanted[3] = sleeper->pipes->reports;
-        wanted[4] = sleeper->pipes->answers;
-    }
-    descriptors_keep_only(wanted, sizeof wanted / sizeof *wanted);
-    memory_let_go();
-    return death;
-}
-
-static noreturn void sleep_until_opened(const struct sleeper *sleeper, const struct ends *ends)
-{
-    int link = ends->link, death = -1;
-    bool settled = false;
-    struct message message;
-    pid_t step = 0;
-    ino_t inode = sleeper->pipes != NULL ? sleeper->pipes->inode : 0;
     for (;;) {
-        struct pollfd waiting[] = {{.fd = link, .events = POLLIN}, {.fd = death, .events = POLLIN}};
-        int count = poll(waiting, 2, settled ? -1 : SETTLED_MS);
-        if (count == 0 && !settled) {
-            death = settle(sleeper, ends);
-            settled = true;
-        }
-        if (count <= 0)
+        struct pollfd waiting[] = {
+            {.fd = state->link, .events = POLLIN},
+            {.fd = state->death, .events = POLLIN},
+        };
+        if (poll(waiting, 2, -1) <= 0)
             continue;
-        if (waiting[1].revents != 0 || !link_receive(link, &message)) {
-            read_last_messages(link, &step);
-            guard_sweep(step, inode);
-        }
-        if (message_is(&message, "step") && message.words[1] != NULL) {
-            step = atoi(message.words[1]);
-        } else if (message_is(&message, "release") && sleeper->pipes != NULL) {
-            pipes_release(sleeper->pipes);
-        } else if (message_is(&message, "open") && message.words[3] != NULL) {
-            link_send(link, "opened");
-            if (!settled)
-                settle(sleeper, ends);
-            wake(sleeper, ends, step, &message);
-            _exit(SESSION_FAILED_EXIT);
-        }
+        if (waiting[1].revents == 0 && link_receive(state->link, message))
+            return;
+        read_last_messages(state);
+        guard_sweep(state->step, state->pipes.inode);
     }
 }
 
-noreturn void asleep(const struct sleeper *sleeper, const struct ends *ends)
+/* So that `ps` shows the name that the keeper has. */
+static void take_name(const char *program)
 {
-    setsid();
-    signals_block_only(ONLY_SIGNAL(PARENT_DEATH));
-    prctl(PR_SET_PDEATHSIG, PARENT_DEATH);
-    link_send(ends->link, "ready"); /* the rest in the shadow of the step's start */
-    environment_wipe(sleeper->environment);
-    sleep_until_opened(sleeper, ends);
+    const char *slash = strrchr(program, '/');
+    prctl(PR_SET_NAME, slash != NULL ? slash + 1 : program);
+}
+
+int asleep_main(char **arguments, char **environment, become_python *become)
+{
+    struct state state = read_words(arguments);
+    struct message message;
+    take_name(arguments[WORD_PROGRAM]);
+    settle(&state);
+    for (;;) {
+        wait_for_message(&state, &message);
+        if (message_is(&message, "step") && message.words[1] != NULL) {
+            state.step = atoi(message.words[1]);
+        } else if (message_is(&message, "release")) {
+            pipes_release(&state.pipes);
+        } else if (message_is(&message, "open") && message.words[OPEN_WORDS] != NULL) {
+            link_send(state.link, "opened");
+            wake(&state, arguments, environment, &message, become);
+            return SESSION_FAILED_EXIT;
+        }
+    }
 }

@@ -1,29 +1,42 @@
-/* The session process from its fork until a session opens: then it becomes Python. */
+/* The session process as it sleeps, in memory of its own, until a session opens: then it becomes
+ * Python. */
 #ifndef ASLEEP_H
 #define ASLEEP_H
 
-#include <stdnoreturn.h>
-
-#include "pipes.h"
+#include <stdbool.h>
 
 /* Becomes the agent in Python; returns where that cannot be. */
 typedef void become_python(char **arguments, char **environment);
 
-struct sleeper {
-    const char *program; /* argv[0] */
-    char **words;        /* what follows `agent run` */
-    char **environment;  /* as it arrived */
-    struct pipes *pipes; /* NULL without */
-    become_python *become;
+#define ASLEEP_COMMAND "_asleep"
+#define SESSION_COMMAND "_session" /* of the agent in Python (agent/session/woken.py) */
+
+/* What a session process is told on its command line, of both programs. -1 in place of a number:
+ * there is none. */
+enum {
+    WORD_PROGRAM,
+    WORD_COMMAND,
+    WORD_LINK, /* numbers from here */
+    WORD_REPORTS,
+    WORD_ANSWERS,
+    WORD_REPORT_NUMBER,
+    WORD_ANSWERS_NUMBER,
+    WORD_TEXT_NUMBER,
+    WORD_INODE,
+    WORD_TOKEN,
+    WORD_STEP, /* 0: none yet */
+    WORD_STATE, /* to here; for Python the words of the message `open` come between */
 };
 
-/* What a session process has of its keeper. */
-struct ends {
-    int link;
-    int token; /* where the token is read, once the keeper gives it; -1: there is none */
-};
+#define NUMBER_WORDS (WORD_STATE - WORD_LINK)
 
-/* Is the session process, out of the runner's reach. */
-noreturn void asleep(const struct sleeper *sleeper, const struct ends *ends);
+/* What stands before the words that followed `agent run`. */
+#define WORD_SEPARATOR "--"
+
+/* Tells whether a command line is that of a session process. */
+bool asleep_is_meant(int count, char *const *arguments);
+
+/* Sleeps until a session opens, and returns if Python cannot be become; with what to exit. */
+int asleep_main(char **arguments, char **environment, become_python *become);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "say.h"
 #include "step.h"
 
+#define STACK_BYTES (64 * 1024) /* for newborn.c: a message, and a few numbers in decimal */
 #define CODE_DIGITS 3
 #define HIGHEST_CODE 255
 
@@ -22,6 +24,13 @@
 struct joints {
     int link[2];
     int token[2];
+};
+
+/* What the session process begins with. It reads that in our own memory while we go on: each has
+ * its copy here until the next. */
+struct birth {
+    const struct sleeper *sleeper;
+    struct joints joints;
 };
 
 static bool join(struct joints *joints, bool has_token)
@@ -36,26 +45,45 @@ static bool join(struct joints *joints, bool has_token)
     return false;
 }
 
+static int be(void *argument)
+{
+    const struct birth *birth = argument;
+    const struct ends ends = {.link = birth->joints.link[1], .token = birth->joints.token[0]};
+    close(birth->joints.link[0]);
+    if (birth->joints.token[1] >= 0)
+        close(birth->joints.token[1]);
+    newborn(birth->sleeper, &ends);
+}
+
+/* As a thread it has our memory, and is a process all the same. An emulator knows no such thing. */
+static pid_t clone_or_fork(struct birth *birth)
+{
+    static char stack[STACK_BYTES] __attribute__((aligned(16)));
+    pid_t pid = clone(be, stack + sizeof stack, CLONE_VM | SIGCHLD, birth);
+    if (pid >= 0 || errno != EINVAL)
+        return pid;
+    pid = fork();
+    if (pid == 0)
+        be(birth);
+    return pid;
+}
+
 void child_fork(struct child *child, const struct sleeper *sleeper, const char *token)
 {
-    struct joints joints;
+    static struct birth birth;
+    struct joints *joints = &birth.joints;
     child->exists = false;
-    if (!join(&joints, *token != '\0'))
+    birth.sleeper = sleeper;
+    if (!join(joints, *token != '\0'))
         return;
-    pid_t pid = fork();
-    if (pid == 0) {
-        const struct ends ends = {.link = joints.link[1], .token = joints.token[0]};
-        close(joints.link[0]);
-        close(joints.token[1]);
-        asleep(sleeper, &ends);
-    }
-    close(joints.link[1]);
-    close(joints.token[0]);
+    pid_t pid = clone_or_fork(&birth);
+    close(joints->link[1]);
+    close(joints->token[0]);
     *child = (struct child){
         .exists = pid > 0,
         .pid = pid,
-        .link = joints.link[0],
-        .token_pipe = joints.token[1],
+        .link = joints->link[0],
+        .token_pipe = joints->token[1],
         .token = token,
         .status = NO_STATUS,
         .connected = true,

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "asleep.h"
+#include "newborn.h"
 #include "tables.h"
 
 #define NO_CODE (-1)

@@ -28,7 +28,8 @@ static void silence(void)
     }
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
-    close(null);
+    if (null > STDERR_FILENO)
+        close(null);
 }
 
 static int compare(const void *one, const void *other)

@@ -12,6 +12,7 @@
 #include "environment.h"
 #include "link.h"
 #include "memory.h"
+#include "proc.h"
 #include "say.h"
 #include "watch.h"
 
@@ -370,7 +371,8 @@ static int become_without_session(struct keeper *keeper, char **environment)
     return step_become(&keeper->launches.plain, &keeper->launches.plain);
 }
 
-/* Undoes what an exec would not. */
+/* Undoes what an exec would not. The environment is as it was: the session process has not touched
+ * it before it knew the step. */
 static int leave_to_python(struct keeper *keeper)
 {
     child_reap(&keeper->watch.session);
@@ -378,7 +380,7 @@ static int leave_to_python(struct keeper *keeper)
     return LEAVE_TO_PYTHON;
 }
 
-int keeper_main(const char *program, char **words, char **environment, become_python *become_it)
+int keeper_main(const char *program, char **words, char **environment)
 {
     static struct keeper keeper;
     if (!plan_begin(&keeper.plan, words, environment))
@@ -389,10 +391,9 @@ int keeper_main(const char *program, char **words, char **environment, become_py
         .program = program,
         .words = words,
         .environment = environment,
-        .become = become_it,
     };
     const char *refused = begin(&keeper);
-    if (access("/proc/self/fd", X_OK) != 0 || !find_launches(&keeper, environment))
+    if (!proc_is_mounted() || !find_launches(&keeper, environment))
         return leave_to_python(&keeper);
     if (refused == NULL)
         refused = prepare(&keeper);

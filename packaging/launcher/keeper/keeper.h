@@ -7,13 +7,11 @@
 #ifndef KEEPER_H
 #define KEEPER_H
 
-#include "asleep.h"
-
 #define LEAVE_TO_PYTHON (-1)
 
 /* Runs `agent run`; `words` is what follows that. Returns LEAVE_TO_PYTHON, with nothing done that
  * an exec does not undo, where not all is plainly valid; else only with 126 or 127, where this
  * process should have become the step and could not. */
-int keeper_main(const char *program, char **words, char **environment, become_python *become);
+int keeper_main(const char *program, char **words, char **environment);
 
 #endif

@@ -18,6 +18,9 @@ struct processes {
     size_t count, room;
 };
 
+/* Tells whether there is a /proc. */
+bool proc_is_mounted(void);
+
 /* Reads one process; false if there is none. */
 bool proc_read(pid_t pid, struct process *process);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "keeper.h"
 #include "words.h"
 
@@ -39,8 +40,10 @@ int main(int count, char **arguments)
     if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
         strcpy(program, "agent");
     int status = LEAVE_TO_PYTHON;
+    if (asleep_is_meant(count, arguments))
+        return asleep_main(arguments, environ, start_agent);
     if (count > 2 && strcmp(arguments[1], "run") == 0)
-        status = keeper_main(arguments[0], arguments + 2, environ, start_agent);
+        status = keeper_main(arguments[0], arguments + 2, environ);
     if (status != LEAVE_TO_PYTHON)
         return status;
     start_agent(arguments, environ);
