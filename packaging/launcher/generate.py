@@ -168,9 +168,9 @@ def lists() -> dict[str, tuple[str, ...]]:
 
 def texts() -> dict[str, bytes]:
     """Return the hooks, with the places for the descriptors' numbers still in them."""
-    bash = shells.text_of("hook_bash.sh").replace("@RESTORE@", shells._restored(None))
     return {
-        "HOOK_BASH": bash.replace("@BASH_ENV@", shells._sourced(None)).encode(),
+        "HOOK_BASH": shells.bash_hook(None, traced=False).encode(),
+        "HOOK_BASH_TRACED": shells.bash_hook(None, traced=True).encode(),
         "HOOK_BASH_FAILED": shells.text_of("hook_bash_failed.sh").encode() + b"\n",
         "HOOK_SH": shells.text_of("hook_sh.sh").encode(),
         "HOOK_SH_FAILED": shells.text_of("hook_sh_failed.sh").encode() + b"\n",

@@ -96,6 +96,7 @@ COMMANDS = (
         ("env",),
         ("bash", "-c", "exit 3"),
         ("bash", "-x", "-c", "false"),
+        ("bash", "-o", "pipefail", "-eo", "xtrace", "-c", "true; exit 3"),
         ("bash", "--norc", "-ec", "false; echo no"),
     ),
     *(("bash", "-s", "a"), ("cat",), ("sh",), ("bash",), ("x" * 300,)),

@@ -2,17 +2,16 @@
 # Nothing here may show under `bash -x`, nor leave anything behind but two traps and their few variables.
 # What is in an array is not exported by a step's `set -a`. `\` and `builtin`: a step may have aliases and
 # functions, which must not become part of this.
-{ __holdfast_at=("$-" "$_"); builtin set +x; } 2>/dev/null
+@HIDE@
 @RESTORE@
 exec @TEXT@<&-
 # Which command failed, and where. $_ is the step's own: the last word puts it back.
 builtin trap '{ __holdfast_at=("$?" "$LINENO" "$BASH_COMMAND" "$_")
 \builtin : "${__holdfast_at[3]}"; } 2>/dev/null' ERR
-# What is to be done after a failure is read only then: most steps pass. -t: the number may be another's now.
-# A step may have functions with the names of our builtins: those are lost in its prompt.
-builtin trap '{ case $? in 0) ;; *)
-__holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}" "${BASH_LINENO-}")
-\builtin set +eux; \builtin trap - DEBUG ERR
+# What is to be done after a failure is read only then, and what reads it is parsed only then: most steps pass.
+# -t: the number may be another's now. A step may have functions with the names of our builtins: those are lost in
+# its prompt.
+__holdfast_end=('\builtin set +eux; \builtin trap - DEBUG ERR
 \builtin unset -f [ builtin command eval printf read set test
 __holdfast_failed=
 while \test -p /proc/self/fd/@REPORT@ && IFS= \read -r -t5 __holdfast_line </proc/self/fd/@ANSWERS@ &&
@@ -20,6 +19,9 @@ while \test -p /proc/self/fd/@REPORT@ && IFS= \read -r -t5 __holdfast_line </pro
     __holdfast_failed+="$__holdfast_line
 "
 done
-\command eval "$__holdfast_failed";; esac; } 2>/dev/null >&2' EXIT
-{ case ${__holdfast_at[0]} in *x*) builtin set -x;; esac; builtin : "${__holdfast_at[1]}"; } 2>/dev/null
+\command eval "$__holdfast_failed"')
+builtin trap '{ case $? in 0) ;; *)
+__holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}" "${BASH_LINENO-}" "$__holdfast_end")
+\builtin eval "${__holdfast_end[4]}";; esac; } 2>/dev/null >&2' EXIT
+@SHOW@
 @BASH_ENV@

@@ -22,6 +22,15 @@ _WORDS = ("--noprofile", "--norc")
 _NOT_SET_OPTIONS = ("posix", "verbose", "privileged")
 """Those of `-o` that are like them."""
 
+_HIDE = '__holdfast_at=("$_")'
+_SHOW = 'builtin : "$__holdfast_at"'
+"""How bash's hook begins and ends: `$_` is the step's own."""
+_HIDE_TRACED = '{ __holdfast_at=("$_" "$-"); builtin set +x; } 2>/dev/null'
+_SHOW_TRACED = (
+    '{ case ${__holdfast_at[1]} in *x*) builtin set -x;; esac; builtin : "$__holdfast_at"; } 2>/dev/null'
+)
+"""The same under `-x`, which nothing of it may show; it takes 30 us."""
+
 _EXPANDED = ("`", '"', "\\", "$(", "${", "$[")
 """What would be hard to expand as bash does in the value of BASH_ENV: then the step runs without a hook."""
 
@@ -83,8 +92,8 @@ def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
         return launch
     if reads_input(launch.argv) and os.isatty(0) and os.isatty(2):  # it is interactive
         return launch
-    hook = fill_in(text_of("hook_bash.sh"), numbers)
-    hook = hook.replace("@RESTORE@", _restored(own)).replace("@BASH_ENV@", _sourced(own))
+    traced = traces(launch.argv, launch.environment)
+    hook = fill_in(bash_hook(own, traced=traced), numbers)
     environment = {**launch.environment, "BASH_ENV": f"/proc/self/fd/{numbers.text}"}
     return Launch(
         launch.argv,
@@ -135,6 +144,28 @@ def reads_input(argv: tuple[str, ...]) -> bool:
         if word.endswith("o"):
             next(words, None)
     return True
+
+
+def traces(argv: tuple[str, ...], environment: "Mapping[str, str]") -> bool:
+    """Tell whether bash may show its commands from the start on: then it must not show ours."""
+    if "SHELLOPTS" in environment:
+        return True
+    words = iter(argv[1:])
+    for word in words:
+        if word[:1] not in ("-", "+") or word in (STDIN, "--"):
+            return False
+        if word not in _WORDS and ("x" in word or (word.endswith("o") and next(words, "") == "xtrace")):
+            return True
+    return False
+
+
+def bash_hook(own: str | None, *, traced: bool) -> str:
+    """Return bash's hook, still without the descriptors' numbers: `own` is a BASH_ENV that the step has itself."""
+    text = text_of("hook_bash.sh")
+    if traced:
+        text = text.replace("@HIDE@", _HIDE_TRACED).replace("@SHOW@", _SHOW_TRACED)
+    text = text.replace("@HIDE@", _HIDE).replace("@SHOW@", _SHOW)
+    return text.replace("@RESTORE@", _restored(own)).replace("@BASH_ENV@", _sourced(own))
 
 
 def text_of(name: str) -> str:

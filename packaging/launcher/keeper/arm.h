@@ -6,6 +6,10 @@
 
 #include "plan.h"
 
+#define NUMBER_BYTES 12 /* a descriptor's number in a text */
+#define MOST_PLACES 16  /* for numbers in one hook */
+#define BASH_ENV_ENTRY "BASH_ENV=/proc/self/fd/%d"
+
 /* The numbers of the three descriptors that an armed step inherits (hooks/PROTOCOL.md). */
 struct numbers {
     int report;

@@ -20,8 +20,6 @@
 /* Of a message `open`: the step's state, its status, milliseconds. */
 #define OPEN_WORDS 3
 
-#define NUMBER_BYTES 12
-
 struct state {
     int link;
     struct pipes pipes;
@@ -35,9 +33,9 @@ static long long number(char *const *arguments, int word)
     return strtoll(arguments[word], NULL, 10);
 }
 
-static char *in_decimal(char text[NUMBER_BYTES], int value)
+static char *in_decimal(char text[WORD_BYTES], int value)
 {
-    snprintf(text, NUMBER_BYTES, "%d", value);
+    snprintf(text, WORD_BYTES, "%d", value);
     return text;
 }
 
@@ -78,7 +76,7 @@ static void settle(struct state *state)
 static void wake(const struct state *state, char *const *arguments, char *const *environment,
                  const struct message *message, become_python *become)
 {
-    char step[NUMBER_BYTES], answers[NUMBER_BYTES];
+    char step[WORD_BYTES], answers[WORD_BYTES];
     size_t count = count_words(arguments);
     char **line = calloc(count + OPEN_WORDS + 1, sizeof *line);
     char **session_environment = calloc(count_words(environment) + 1, sizeof *line);

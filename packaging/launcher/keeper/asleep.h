@@ -29,6 +29,7 @@ enum {
 };
 
 #define NUMBER_WORDS (WORD_STATE - WORD_LINK)
+#define WORD_BYTES 24 /* of a number in decimal */
 
 /* What stands before the words that followed `agent run`. */
 #define WORD_SEPARATOR "--"

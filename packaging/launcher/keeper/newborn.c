@@ -20,7 +20,6 @@
 #include "words.h"
 
 #define OURSELVES "/proc/self/exe" /* whatever has become of the file meanwhile */
-#define NUMBER_BYTES 24
 
 static void keep_over_exec(int descriptor)
 {
@@ -41,7 +40,7 @@ static noreturn void go_on(const struct sleeper *sleeper, const struct ends *end
         numbers->report, numbers->answers, numbers->text,
         (long long)pipes->inode, ends->token, step,
     };
-    char texts[NUMBER_WORDS][NUMBER_BYTES];
+    char texts[NUMBER_WORDS][WORD_BYTES];
     size_t count = count_words(sleeper->words);
     char **line = mmap(NULL, (WORD_STATE + 1 + count + 1) * sizeof *line, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

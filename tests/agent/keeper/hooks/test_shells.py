@@ -187,6 +187,33 @@ def test_any_name_of_a_file_in_bash_env(own):
     assert f"\nBASH_ENV='{quoted}'\n".encode("utf-8", "surrogateescape") in launch.hook
 
 
+TRACED = [
+    "-x F",
+    "-euxo pipefail F",
+    "-o xtrace F",
+    "-eo xtrace F",
+    "-e -o pipefail -o xtrace F",
+    "-c -x x",
+    "+x F",
+]
+QUIET = [
+    "-c x",
+    "-e x.sh",
+    "-eo errexit x.sh",
+    "--noprofile --norc -eo pipefail F",
+    "-s -- -x",
+    "- -x",
+    "-o",
+    "",
+]
+
+
+@pytest.mark.parametrize("words", [*TRACED, *QUIET])
+def test_which_command_lines_show_commands(words):
+    assert shells.traces(("bash", *words.split()), {}) == (words in TRACED)
+    assert shells.traces(("bash", *words.split()), {"SHELLOPTS": "xtrace"})
+
+
 HOOKS = ["hook_bash.sh", "hook_bash_failed.sh", "hook_sh.sh", "hook_sh_failed.sh"]
 
 
@@ -196,7 +223,7 @@ def test_hooks_are_small(name):
     text = fill_in(shells.text_of(name), NUMBERS)
     assert len(text.encode()) < 4096
     assert max(len(line) for line in text.splitlines()) <= 110
-    assert set(re.findall(r"@[A-Z_]+@", text)) <= {"@RESTORE@", "@BASH_ENV@"}
+    assert set(re.findall(r"@[A-Z_]+@", text)) <= {"@HIDE@", "@RESTORE@", "@SHOW@", "@BASH_ENV@"}
 
 
 @pytest.mark.parametrize("name", HOOKS)

@@ -1,0 +1,220 @@
+#define _GNU_SOURCE
+#include "shells.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "line.h"
+
+#define SHELL_WORDS 6   /* of ours in a command line: the name, -e, -c, TEXT or -s, -- */
+#define PREFIX_BYTES 64 /* `. /proc/self/fd/N LINE;` */
+
+char **shells_plain_line(const struct plan *plan)
+{
+    const char *words[SHELL_WORDS + 1] = {plan->shell == SHELL_SH ? "sh" : "bash"};
+    size_t count = 1;
+    char **rest = plan->command;
+    if (plan->errexit)
+        words[count++] = "-e";
+    if (plan->text != NULL) {
+        words[count++] = "-c";
+        words[count++] = plan->text;
+    } else if (strcmp(plan->command[0], "-") == 0) {
+        rest++;
+        if (*rest != NULL) {
+            words[count++] = "-s";
+            words[count++] = "--";
+        }
+    }
+    return line_make(words, rest);
+}
+
+/* bash */
+
+bool shells_is_bash(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return strcmp(slash != NULL ? slash + 1 : name, "bash") == 0;
+}
+
+static bool is_in(const char *word, const char *const *words)
+{
+    for (; *words != NULL; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+static bool is_end_of_options(const char *word)
+{
+    return strcmp(word, "-") == 0 || strcmp(word, "--") == 0;
+}
+
+/* Tells whether this command line of bash reads BASH_ENV, and runs a script by options that a hook
+ * can bear. */
+static bool reads_bash_env(char *const *words)
+{
+    while (*++words != NULL) {
+        const char *word = *words;
+        if (is_in(word, BASH_WORDS))
+            continue;
+        if ((*word != '-' && *word != '+') || is_end_of_options(word))
+            return true;
+        const char *flags = word + 1;
+        size_t length = strlen(flags);
+        if (length > 0 && flags[length - 1] == 'o' && strspn(flags, BASH_FLAGS) >= length - 1) {
+            if (words[1] == NULL || is_in(*++words, BASH_NOT_SET_OPTIONS))
+                return false;
+        } else if (length == 0 || strspn(flags, BASH_FLAGS "cs") < length) {
+            return false;
+        } else if (strchr(flags, 'c') != NULL) {
+            return true;
+        }
+    }
+    return true;
+}
+
+/* Tells whether a command line of bash that reads BASH_ENV has its script on standard input. */
+static bool reads_input(char *const *words)
+{
+    while (*++words != NULL) {
+        const char *word = *words;
+        if (is_end_of_options(word))
+            return words[1] == NULL;
+        if (*word != '-' && *word != '+')
+            return false;
+        if (is_in(word, BASH_WORDS))
+            continue;
+        if (strchr(word, 'c') != NULL)
+            return false;
+        if (strchr(word, 's') != NULL)
+            return true;
+        if (word[strlen(word) - 1] == 'o' && *++words == NULL)
+            break;
+    }
+    return true;
+}
+
+/* Tells whether bash may show its commands from the start on: then it must not show ours. */
+static bool traces(char *const *words)
+{
+    while (*++words != NULL) {
+        const char *word = *words;
+        if ((*word != '-' && *word != '+') || is_end_of_options(word))
+            return false;
+        if (is_in(word, BASH_WORDS))
+            continue;
+        if (strchr(word, 'x') != NULL)
+            return true;
+        if (word[strlen(word) - 1] != 'o')
+            continue;
+        if (*++words == NULL || strcmp(*words, "xtrace") == 0)
+            return *words != NULL;
+    }
+    return false;
+}
+
+/* The hook is in BASH_ENV: nothing in the command line changes. */
+bool shells_prepare_bash(struct launches *launches, const struct plan *plan)
+{
+    static const char *const odd[] = {"BASH_ENV", "POSIXLY_CORRECT", "POSIX_PEDANTIC", "SHELLOPTS"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        if (environment_get(plan->environment, odd[i]) != NULL)
+            return false;
+    char **line = launches->plain.argv;
+    if (!reads_bash_env(line))
+        return true;
+    if (reads_input(line) && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+        return true; /* it is interactive */
+    size_t count = plan->environment_count;
+    launches->argument_room = sizeof BASH_ENV_ENTRY + NUMBER_BYTES;
+    launches->argument = malloc(launches->argument_room);
+    launches->armed.environment = calloc(count + 2, sizeof *plan->environment);
+    if (launches->argument == NULL || launches->armed.environment == NULL)
+        return false;
+    memcpy(launches->armed.environment, plan->environment, count * sizeof *plan->environment);
+    launches->armed.environment[count] = launches->argument;
+    launches->hook_template = traces(line) ? HOOK_BASH_TRACED : HOOK_BASH;
+    launches->failed_template = HOOK_BASH_FAILED;
+    launches->armed.armed = true;
+    return true;
+}
+
+/* sh */
+
+/* Returns the text of a script's file; NULL where it cannot be an argument, or be read twice. */
+static char *read_script(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return NULL;
+    char *text = malloc(ARGUMENT_LIMIT + 1);
+    size_t length = 0;
+    ssize_t count = text != NULL ? 1 : -1;
+    while (count > 0 && length < ARGUMENT_LIMIT) {
+        count = read(file, text + length, ARGUMENT_LIMIT - length);
+        length += count > 0 ? (size_t)count : 0;
+    }
+    close(file);
+    if (count < 0 || memchr(text, '\0', length) != NULL) {
+        free(text);
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
+}
+
+/* What stands behind the hook for a script in a file. False where sh is started plain. */
+static bool prepare_sh_file(struct launches *launches, const struct plan *plan)
+{
+    char path[PATH_MAX], program[PATH_MAX];
+    const char *file = plan->command[0];
+    if (strcmp(file, "-") == 0)
+        return false;
+    if (!line_find_program(path, "sh", plan) || realpath(path, program) == NULL)
+        *program = '\0';
+    if (shells_is_bash(program))
+        return false;
+    const char *slash = strrchr(program, '/');
+    if (slash != NULL && strcmp(slash, "/dash") == 0) /* would name a sourced file twice */
+        launches->script = read_script(file);
+    if (launches->script == NULL) {
+        /* `.` looks for a name without a slash in PATH, where sh itself takes the file here. */
+        launches->first_line = "1";
+        launches->script = strchr(file, '/') != NULL ? ". \"$0\"" : ". \"./$0\"";
+    }
+    return true;
+}
+
+bool shells_prepare_sh(struct launches *launches, const struct plan *plan)
+{
+    if (environment_get(plan->environment, "SHELLOPTS") != NULL)
+        return false;
+    launches->first_line = "$LINENO";
+    launches->script = plan->text;
+    if (plan->text == NULL && !prepare_sh_file(launches, plan))
+        return true;
+    launches->argument_room = strlen(launches->script) + PREFIX_BYTES;
+    launches->argument = malloc(launches->argument_room);
+    const char *words[SHELL_WORDS + 1] = {"sh"};
+    size_t count = 1;
+    if (plan->errexit)
+        words[count++] = "-e";
+    words[count++] = "-c";
+    words[count] = launches->argument;
+    launches->armed.argv = line_make(words, plan->command);
+    if (launches->argument == NULL || launches->armed.argv == NULL)
+        return false;
+    launches->hook_template = HOOK_SH;
+    launches->failed_template = HOOK_SH_FAILED;
+    launches->armed.armed = true;
+    return true;
+}
