@@ -11,8 +11,10 @@ struct invocation {
     char file[PATH_MAX];    /* the file that we are, links resolved; else the same */
 };
 
-/* Takes argv and environ, and finds our paths. */
-void invocation_take(struct invocation *invocation, char **arguments, char **environment);
+/* Takes argv and environ, and finds our paths: `started` is the one that was given to execve, or
+ * NULL. */
+void invocation_take(struct invocation *invocation, const char *started, char **arguments,
+                     char **environment);
 
 /* Becomes the interpreter, whose files lie in a directory. Returns where they cannot run there. */
 void start_from_directory(const struct invocation *invocation, const char *directory);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "cache.h"
@@ -28,10 +29,10 @@ static int start_interpreter(const struct invocation *invocation)
 }
 
 /* What the keeper's session process becomes when a session opens. */
-static void start_session(char **arguments, char **environment)
+static void start_session(const char *started, char **arguments, char **environment)
 {
     struct invocation invocation;
-    invocation_take(&invocation, arguments, environment);
+    invocation_take(&invocation, started, arguments, environment);
     start_interpreter(&invocation);
 }
 
@@ -45,7 +46,8 @@ int main(int count, char **arguments)
             return status;
     }
     struct invocation invocation;
-    invocation_take(&invocation, arguments, environ);
+    const char *started = (const char *)getauxval(AT_EXECFN);
+    invocation_take(&invocation, started, arguments, environ);
     if (count > 1 && strcmp(arguments[1], "install") == 0)
         return install_main(&invocation);
     return start_interpreter(&invocation);

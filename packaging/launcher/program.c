@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "invocation.h"
@@ -13,9 +12,8 @@ static int is_made_up(const char *path)
 }
 
 /* Writes the path that was given to execve, made absolute. Returns whether there is one. */
-static int find_started(char *path)
+static int find_started(char *path, const char *given)
 {
-    const char *given = (const char *)getauxval(AT_EXECFN);
     if (given == NULL || *given == '\0' || is_made_up(given))
         return 0;
     if (*given == '/')
@@ -38,12 +36,13 @@ static int find_file(char *path)
     return 1;
 }
 
-void invocation_take(struct invocation *invocation, char **arguments, char **environment)
+void invocation_take(struct invocation *invocation, const char *started, char **arguments,
+                     char **environment)
 {
     invocation->arguments = arguments;
     invocation->environment = environment;
     int is_file_known = find_file(invocation->file);
-    if (!find_started(invocation->program))
+    if (!find_started(invocation->program, started))
         strcpy(invocation->program, is_file_known ? invocation->file : "agent");
     if (!is_file_known)
         strcpy(invocation->file, invocation->program);

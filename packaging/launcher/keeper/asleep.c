@@ -56,7 +56,7 @@ static struct state read_words(char *const *arguments)
 
 bool asleep_is_meant(int count, char *const *arguments)
 {
-    return count > WORD_STATE && strcmp(arguments[WORD_COMMAND], ASLEEP_COMMAND) == 0;
+    return count > WORDS_BEFORE && strcmp(arguments[WORD_COMMAND], ASLEEP_COMMAND) == 0;
 }
 
 /* Lets go of all that is the step's, and nobody else may have. */
@@ -86,10 +86,10 @@ static void wake(const struct state *state, char *const *arguments, char *const 
         line[WORD_STEP] = in_decimal(step, state->step);
         line[WORD_ANSWERS] = in_decimal(answers, state->pipes.answers); /* maybe let go of */
         memcpy(line + WORD_STATE, message->words + 1, OPEN_WORDS * sizeof *line);
-        memcpy(line + WORD_STATE + OPEN_WORDS, arguments + WORD_STATE,
-               (count - WORD_STATE) * sizeof *line);
+        memcpy(line + WORD_STATE + OPEN_WORDS, arguments + WORD_SEPARATOR,
+               (count - WORD_SEPARATOR) * sizeof *line);
         environment_copy(session_environment, environment);
-        become(line, session_environment);
+        become(arguments[WORD_STARTED], line, session_environment);
     }
     free(line);
     free(session_environment);

@@ -5,8 +5,9 @@
 
 #include <stdbool.h>
 
-/* Becomes the agent in Python; returns where that cannot be. */
-typedef void become_python(char **arguments, char **environment);
+/* Becomes the agent in Python, for a program that was started by a path; returns where that cannot
+ * be. */
+typedef void become_python(const char *started, char **arguments, char **environment);
 
 #define ASLEEP_COMMAND "_asleep"
 #define SESSION_COMMAND "_session" /* of the agent in Python (agent/session/woken.py) */
@@ -25,14 +26,16 @@ enum {
     WORD_INODE,
     WORD_TOKEN,
     WORD_STEP, /* 0: none yet */
-    WORD_STATE, /* to here; for Python the words of the message `open` come between */
+    WORD_STATE, /* to here; for Python the words of the message `open` follow */
+    WORD_STARTED = WORD_STATE, /* asleep the path by which the keeper was started */
+    WORD_SEPARATOR, /* and behind it what followed `agent run` */
+    WORDS_BEFORE,
 };
 
 #define NUMBER_WORDS (WORD_STATE - WORD_LINK)
 #define WORD_BYTES 24 /* of a number in decimal */
 
-/* What stands before the words that followed `agent run`. */
-#define WORD_SEPARATOR "--"
+#define SEPARATOR "--"
 
 /* Tells whether a command line is that of a session process. */
 bool asleep_is_meant(int count, char *const *arguments);

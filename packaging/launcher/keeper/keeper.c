@@ -2,7 +2,6 @@
 #include "keeper.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -10,14 +9,13 @@
 #include "descriptors.h"
 #include "ending.h"
 #include "environment.h"
-#include "link.h"
 #include "memory.h"
 #include "proc.h"
 #include "say.h"
+#include "sessions.h"
 #include "watch.h"
 
 #define BY_SIGNAL 128 /* what a shell adds to a signal's number */
-#define REASON_BYTES 32
 #define FIRST_PROCESS 1 /* of a container, or of the machine */
 
 struct keeper {
@@ -25,8 +23,8 @@ struct keeper {
     struct launches launches;
     struct arrived arrived;
     struct pipes pipes;
-    struct sleeper sleeper;
     struct watch watch;
+    struct sessions sessions;
     bool terminal;
     bool settled; /* we hold nothing that is the step's */
 };
@@ -70,100 +68,6 @@ static void settle(struct keeper *keeper)
     keeper->settled = true;
 }
 
-/* Ends what there is, and forks one anew, for a step that runs or has ended. */
-static void replace_session_process(struct keeper *keeper)
-{
-    struct watch *watch = &keeper->watch;
-    child_reap(&watch->session);
-    if (watch->session.exists)
-        child_close(&watch->session);
-    child_fork(&watch->session, &keeper->sleeper, keeper->plan.token);
-    child_wait_until_ready(&watch->session);
-    child_confirm(&watch->session);
-    if (watch->session.exists && watch->has_step)
-        link_send(watch->session.link, "step %d", (int)watch->step.pid);
-}
-
-/* Opening and closing a session */
-
-/* Tells the session process what became of the step; false if it is gone. */
-static bool tell_state(struct watch *watch, const char *word)
-{
-    const struct step *step = &watch->step;
-    long long elapsed = step_elapsed_ms(step);
-    int outcome = step_outcome(step);
-    if (step_is_running(step))
-        return link_send(watch->session.link, "%s running - %lld", word, elapsed);
-    const char *state = step_waits(step) ? "reported" : outcome != 0 ? "failed" : "passed";
-    return link_send(watch->session.link, "%s %s %d %lld", word, state, outcome, elapsed);
-}
-
-/* Has the session process open a session; false: it died asleep, or there is none. */
-static bool wake(struct watch *watch)
-{
-    struct child *session = &watch->session;
-    if (!session->exists || !session->connected || !tell_state(watch, "open"))
-        return false;
-    long long deadline = now_ms() + OPEN_MS, left;
-    while (session->connected && !session->opened && (left = deadline - now_ms()) > 0)
-        watch_wait(watch, left);
-    return session->opened;
-}
-
-/* Opens a session, or tells one that is open; a session process that died asleep is forked anew. */
-static bool open_session(struct keeper *keeper)
-{
-    struct watch *watch = &keeper->watch;
-    if (watch->session.exists && watch->session.opened) {
-        tell_state(watch, "became");
-        return true;
-    }
-    if (wake(watch))
-        return true;
-    replace_session_process(keeper);
-    return wake(watch);
-}
-
-static void tell_death(struct watch *watch)
-{
-    watch_session_end(watch);
-    int status = watch->session.status;
-    say("the session process ended (%s %d): the session is over",
-        status < 0 ? "signal" : "exit code", status < 0 ? -status : status);
-}
-
-/* Lets the session process say goodbye to its viewers; from then on it is but our guard. */
-static void dismiss(struct watch *watch)
-{
-    char reason[REASON_BYTES] = "-";
-    if (!watch->session.exists)
-        return;
-    if (watch->aborted != NULL) {
-        strncpy(reason, watch->aborted, sizeof reason - 1);
-        for (char *blank = reason; (blank = strchr(blank, ' ')) != NULL;)
-            *blank = '-';
-    }
-    link_send(watch->session.link, "goodbye %s", reason);
-    watch_farewell(watch);
-}
-
-/* Ends the session of a step that ran, with all that its users have started; leaves a guard in its
- * place. */
-static void close_session(struct keeper *keeper)
-{
-    static struct processes started;
-    struct watch *watch = &keeper->watch;
-    proc_snapshot(&started);
-    proc_choose_below(&started, watch->session.pid, watch->session.pid);
-    proc_keep_chosen(&started);
-    if (watch->session.over)
-        dismiss(watch);
-    else
-        tell_death(watch);
-    ending_users(watch, watch->session.name, &started);
-    replace_session_process(keeper);
-}
-
 /* While the step runs */
 
 static bool is_late(const struct keeper *keeper)
@@ -178,14 +82,14 @@ static void serve_sessions(struct keeper *keeper)
     struct watch *watch = &keeper->watch;
     struct child *session = &watch->session;
     if (session->exists && session->opened && (session->over || !session->connected))
-        close_session(keeper);
+        sessions_close(&keeper->sessions);
     if (!watch->asked_for_session || !step_is_running(&watch->step))
         return;
     watch->asked_for_session = false;
     if (is_late(keeper))
         say("no session: it would end %d s before the --step-timeout, which is now",
             LATE_SECONDS);
-    else if (!(session->exists && session->opened) && !open_session(keeper))
+    else if (!(session->exists && session->opened) && !sessions_open(&keeper->sessions))
         say("no session: out of processes or memory; the step goes on");
 }
 
@@ -243,7 +147,7 @@ static void hold(struct keeper *keeper)
                                                                   : keeper->plan.linger;
     watch->holding = true;
     settle(keeper);
-    bool is_open = open_session(keeper);
+    bool is_open = sessions_open(&keeper->sessions);
     long long deadline = now_ms() + longest * 1000LL + STUCK_MS;
     while (is_open && session->connected && !session->has_verdict && watch->aborted == NULL) {
         long long left = deadline - now_ms();
@@ -253,16 +157,16 @@ static void hold(struct keeper *keeper)
             watch->aborted = "timeout";
         }
         if (session->over) { /* the session of the running step ended just before the step did */
-            close_session(keeper);
+            sessions_close(&keeper->sessions);
             if (!is_to_be_held(keeper))
                 return;
-            is_open = open_session(keeper);
+            is_open = sessions_open(&keeper->sessions);
         }
     }
     if (!is_open)
         say("no session: out of processes or memory; the step's own result stands");
     else if (!session->has_verdict && watch->aborted == NULL)
-        tell_death(watch);
+        sessions_tell_death(watch);
 }
 
 /* Lets the interpreter die, and ends what is left of a hold; without one the step's own pace
@@ -275,7 +179,7 @@ static void finish(struct keeper *keeper)
     if (held || step->status == NO_STATUS)
         watch_release(watch);
     if (held)
-        dismiss(watch);
+        sessions_dismiss(watch);
     long long deadline = now_ms() + step->grace_ms;
     while (step->status == NO_STATUS && !(held && now_ms() >= deadline)) {
         long long left = deadline - now_ms();
@@ -332,10 +236,11 @@ static const char *begin(struct keeper *keeper)
     struct pipes *pipes = &keeper->pipes;
     signals_take_over(&keeper->arrived);
     descriptors_occupy_standard();
-    keeper->sleeper.pipes = keeper->watch.pipes = pipes_make(pipes) ? pipes : NULL;
+    keeper->watch.pipes = pipes_make(pipes) ? pipes : NULL;
+    keeper->sessions.sleeper.pipes = keeper->watch.pipes;
     if (prctl(PR_SET_DUMPABLE, 0) != 0) /* our memory and descriptors are nobody's to look at */
         return "prctl 4";
-    child_fork(&keeper->watch.session, &keeper->sleeper, keeper->plan.token);
+    child_fork(&keeper->watch.session, &keeper->sessions.sleeper, keeper->plan.token);
     return NULL;
 }
 
@@ -387,10 +292,10 @@ int keeper_main(const char *program, char **words, char **environment)
         return LEAVE_TO_PYTHON;
     if (keeper.plan.never)
         return become_without_session(&keeper, environment);
-    keeper.sleeper = (struct sleeper){
-        .program = program,
-        .words = words,
-        .environment = environment,
+    keeper.sessions = (struct sessions){
+        .watch = &keeper.watch,
+        .sleeper = {.program = program, .words = words, .environment = environment},
+        .token = keeper.plan.token,
     };
     const char *refused = begin(&keeper);
     if (!proc_is_mounted() || !find_launches(&keeper, environment))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -40,9 +41,10 @@ static noreturn void go_on(const struct sleeper *sleeper, const struct ends *end
         numbers->report, numbers->answers, numbers->text,
         (long long)pipes->inode, ends->token, step,
     };
+    char *started = (char *)getauxval(AT_EXECFN);
     char texts[NUMBER_WORDS][WORD_BYTES];
     size_t count = count_words(sleeper->words);
-    char **line = mmap(NULL, (WORD_STATE + 1 + count + 1) * sizeof *line, PROT_READ | PROT_WRITE,
+    char **line = mmap(NULL, (WORDS_BEFORE + count + 1) * sizeof *line, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (line == MAP_FAILED)
         _exit(SESSION_FAILED_EXIT);
@@ -52,8 +54,9 @@ static noreturn void go_on(const struct sleeper *sleeper, const struct ends *end
         snprintf(texts[i], sizeof texts[i], "%lld", values[i]);
         line[WORD_LINK + i] = texts[i];
     }
-    line[WORD_STATE] = WORD_SEPARATOR;
-    memcpy(line + WORD_STATE + 1, sleeper->words, count * sizeof *line);
+    line[WORD_STARTED] = started != NULL ? started : "";
+    line[WORD_SEPARATOR] = SEPARATOR;
+    memcpy(line + WORDS_BEFORE, sleeper->words, count * sizeof *line);
     keep_over_exec(ends->link);
     keep_over_exec(ends->token);
     keep_over_exec(pipes->reports);

@@ -23,10 +23,11 @@
 
 static char program[PATH_MAX]; /* ourselves, for whom `argv[0]` is only a name */
 
-static void start_agent(char **arguments, char **environment)
+static void start_agent(const char *started, char **arguments, char **environment)
 {
     static const char *const ours[] = {PYTHON, "-I", "-S", "-c", DRIVER, program, NULL};
     size_t first = sizeof ours / sizeof *ours - 1, count = count_words(arguments);
+    (void)started; /* is what `program` has, or a name for the same file */
     const char **line = calloc(first + count + 1, sizeof *line);
     if (line == NULL)
         return;
@@ -46,7 +47,7 @@ int main(int count, char **arguments)
         status = keeper_main(arguments[0], arguments + 2, environ);
     if (status != LEAVE_TO_PYTHON)
         return status;
-    start_agent(arguments, environ);
+    start_agent(NULL, arguments, environ);
     fprintf(stderr, "agent: cannot start " PYTHON ": %s\n", strerror(errno));
     return UNABLE_EXIT;
 }
