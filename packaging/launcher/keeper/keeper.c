@@ -63,7 +63,7 @@ static void settle(struct keeper *keeper)
 {
     if (keeper->settled)
         return;
-    watch_keep_only_ours(&keeper->watch);
+    watch_settle(&keeper->watch);
     memory_let_go();
     keeper->settled = true;
 }

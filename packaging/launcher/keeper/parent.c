@@ -10,6 +10,10 @@ void parent_watch(struct parent *parent, bool watched)
     parent->pid = watched ? getppid() : 0;
     parent->descriptor = -1;
     parent->heard = false;
+}
+
+void parent_listen(struct parent *parent)
+{
     if (parent->pid != 0) /* refused before Linux 5.3, or by a sandbox */
         parent->descriptor = (int)syscall(SYS_pidfd_open, parent->pid, 0);
 }

@@ -17,6 +17,9 @@ struct parent {
  * 1, or from another PID namespace. */
 void parent_watch(struct parent *parent, bool watched);
 
+/* Opens the descriptor that tells of its death, for a keeper that waits for more than a moment. */
+void parent_listen(struct parent *parent);
+
 /* Tells whether there is no descriptor that tells of its death. */
 bool parent_must_be_looked_at(const struct parent *parent);
 

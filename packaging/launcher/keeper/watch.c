@@ -22,8 +22,9 @@ bool watch_begin(struct watch *watch, const struct arrived *arrived, bool termin
     return watch->signals >= 0;
 }
 
-void watch_keep_only_ours(const struct watch *watch)
+void watch_settle(struct watch *watch)
 {
+    parent_listen(&watch->parent);
     int wanted[] = {watch->signals, watch->parent.descriptor, -1, -1, -1, -1};
     if (watch->session.exists) {
         wanted[2] = watch->session.link;

@@ -31,8 +31,8 @@ struct watch {
 /* Begins with signals and parent. False where the kernel refuses. The session stays as it is. */
 bool watch_begin(struct watch *watch, const struct arrived *arrived, bool terminal);
 
-/* Closes all descriptors but those that we need while we wait. */
-void watch_keep_only_ours(const struct watch *watch);
+/* Closes all descriptors but those that we need while we wait for more than a moment. */
+void watch_settle(struct watch *watch);
 
 /* Waits for something to happen, at most so long, and takes note of it. */
 void watch_wait(struct watch *watch, long long ms);
