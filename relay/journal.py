@@ -5,6 +5,8 @@ Fields hold no secret, and nothing that a stranger sent and nobody checked: no u
 
 import json
 import logging
+import os
+import traceback
 
 _LOGGER = logging.getLogger("relay")
 
@@ -19,6 +21,13 @@ def event(name: str, **fields: object) -> None:
 def failure(name: str, **fields: object) -> None:
     """Log an event that should not have happened."""
     _LOGGER.error("%s", _line(name, fields))
+
+
+def surprise(name: str, error: Exception, **fields: object) -> None:
+    """Log an exception that nobody expected: what it is and where it was, for its text may hold anything."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in place)
+    failure(name, **fields, error=type(error).__name__, at=where)
 
 
 def start() -> None:

@@ -18,7 +18,7 @@ from relay.accounts import Accounts, Grant, Permission, token_digest
 from relay.directory import Directory
 from relay.doorman import Doorman
 from relay.errors import BridgeFailed, SessionGone, StoreFailed
-from relay.journal import event, failure
+from relay.journal import event, failure, surprise
 from relay.passthrough import UserSide, bridge
 from relay.routing import Route, parse_user_name
 from tunnel.messages import Login
@@ -131,6 +131,8 @@ class SshFront:
             event("login-refused", address=address, reason=str(error) or "the agent did not answer in time")
         except StoreFailed as error:
             failure("accounts-failed", reason=error)
+        except Exception as error:  # noqa: BLE001  (whatever it is: it is no login, and the operator has to learn of it)
+            surprise("login-failed", error, address=address)
         else:
             return visit
         await self._pause(max(0.0, verdict_at - self._clock()))

@@ -1,6 +1,7 @@
 """Who is let in and who is not; that all refusals look alike is what most of this is about."""
 
 import asyncio
+import re
 import socket
 
 import asyncssh
@@ -47,13 +48,13 @@ class Accounts:
         self.lookups = 0
         self.now = 100.0
         self.seconds = 0.0
-        self.fails = False
+        self.error: Exception | None = None
 
     async def find_grant(self, digest: bytes) -> Grant | None:
         self.lookups += 1
         self.now += self.seconds
-        if self.fails:
-            raise StoreFailed("the database is gone")
+        if self.error:
+            raise self.error
         return {token_digest(token): grant for token, grant in GRANTS.items()}.get(digest)
 
 
@@ -123,9 +124,20 @@ async def test_what_the_look_ups_take_is_part_of_the_time(world: World, seconds:
 
 
 async def test_a_database_that_fails_refuses_in_the_same_way(world: World) -> None:
-    world.accounts.fails = True
+    world.accounts.error = StoreFailed("the database is gone")
     assert await world.front.admit(None, f"hf_good:acme:{SESSION}", "192.0.2.1") is None
     assert world.pauses == [pytest.approx(REFUSAL_SECONDS)]
+
+
+async def test_what_nobody_expected_refuses_in_the_same_way_and_is_told(world: World, caplog) -> None:
+    """Where it was, and not its text, which may hold what must not be in a log."""
+    world.accounts.error = ZeroDivisionError("hf_good")
+    assert await world.front.admit(None, f"hf_good:acme:{SESSION}", "192.0.2.1") is None
+    assert world.pauses == [pytest.approx(REFUSAL_SECONDS)]
+    (line,) = caplog.messages
+    assert re.fullmatch(
+        r"login-failed address=192\.0\.2\.1 error=ZeroDivisionError at=test_ssh_front\.py:\d+", line
+    )
 
 
 async def test_the_journal_tells_why_and_names_nothing_that_was_sent(world: World, caplog) -> None:
