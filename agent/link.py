@@ -6,7 +6,7 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | message | from → to | meaning |
 | --- | --- | --- |
 | `ready` | session → keeper | in a session of its own, it hears the end of this link: the step may start |
-| `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
+| `step PID` | keeper → session | once it is there, or by its own process before its `exec`; PID as the keeper sees it |
 | `open STATE STATUS MS` | keeper → session | open a session for a step in this state, MS since its start |
 | `hidden` | session → keeper | nobody else can look into it now: it may have the token (keeper in C) |
 | `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |

@@ -1,7 +1,7 @@
 """What the runner starts: whether there is to be a keeper at all, or we become the step; and how all three start.
 
 The order is for speed: the session process gets ready while the step is prepared, and what only a keeper that waits
-needs is loaded while the step starts.
+needs is loaded while the step runs.
 """
 
 from agent.config import SECRETS, read
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
         say(f"no session can open here: {error}")
         return running.become(config, arrived)
     session = child.fork(config, stand.pipes)
-    step = running.fork(config, stand, session)
+    step = running.start(config, stand, session)
     if step is None:
         if session:
             session.reap()
@@ -43,5 +43,4 @@ def main(arguments: list[str]) -> int:
     from agent.keeper.keeper import Keeper  # noqa: PLC0415  (see above)
     from agent.keeper.verdict import leave  # noqa: PLC0415
 
-    step.wait_until_started(session)
     return leave(Keeper(config, stand, session).run(step))

@@ -89,6 +89,12 @@ def become(launch: Launch, plain: Launch) -> int:
     return _give_up(name, reason.strerror, NOT_EXECUTABLE)
 
 
+def find(launch: Launch) -> str | None:
+    """Return the first path that leads to a program, or seems to; None if there is none."""
+    paths = candidates(launch.argv[0], launch.environment)
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
+
+
 def candidates(name: str, environment: dict[str, str]) -> list[str]:
     """Return the paths to try: the name itself if it has a slash, else one for each directory in PATH."""
     if "/" in name:
