@@ -18,6 +18,9 @@ _FIRST_PROCESS = 1
 """Of a container, or of the machine."""
 _SIGSET_BYTES = 128
 """What libc's sigset_t holds, room for 1024 signals; the kernel looks at the first 64."""
+_AF_UNIX = 1
+_SOCK_SEQPACKET = 5
+_SOCK_CLOEXEC = 0o2000000
 _SPAWN_SETSIGDEF, _SPAWN_SETSIGMASK, _SPAWN_SETSID = 0x04, 0x08, 0x80
 _SPAWN_WORDS = 128
 """Pointers for which there is room in each of the structures that posix_spawn takes: three times what they need."""
@@ -62,6 +65,14 @@ def signal_descriptor(numbers: "set[int]") -> int:
     if descriptor < 0:
         raise KernelError("the kernel refused signalfd")
     return descriptor
+
+
+def packet_pair() -> tuple[int, int]:
+    """Return two connected sockets that keep packets apart, both close-on-exec; to import `_socket` costs 0.3 ms."""
+    ends = (_Int * 2)()
+    if _call_function(_address("socketpair"), (_AF_UNIX, _SOCK_SEQPACKET | _SOCK_CLOEXEC, 0, ends)) < 0:
+        raise KernelError("the kernel refused a socket pair")
+    return ends[0], ends[1]
 
 
 def spawn(

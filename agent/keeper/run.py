@@ -8,7 +8,6 @@ from agent.config import SECRETS, read
 from agent.errors import KernelError
 from agent.keeper import child, running, secrets, signals
 from agent.keeper.stand import Stand
-from agent.output import say
 
 
 def main(arguments: list[str]) -> int:
@@ -24,14 +23,14 @@ def main(arguments: list[str]) -> int:
         from agent.keeper.deploy import reason_to_skip  # noqa: PLC0415  (few steps do)
 
         if why := reason_to_skip(config):
-            say(why)
+            _say(why)
             return 0
     if config.when == "never":
         return running.become(config, arrived)
     try:
         stand = Stand(arrived)
     except KernelError as error:
-        say(f"no session can open here: {error}")
+        _say(f"no session can open here: {error}")
         return running.become(config, arrived)
     session = child.fork(config, stand.pipes)
     step = running.start(config, stand, session)
@@ -44,3 +43,9 @@ def main(arguments: list[str]) -> int:
     from agent.keeper.verdict import leave  # noqa: PLC0415
 
     return leave(Keeper(config, stand, session).run(step))
+
+
+def _say(line: str) -> None:
+    from agent.output import say  # noqa: PLC0415  (few starts have anything to say)
+
+    say(line)
