@@ -1,7 +1,7 @@
 """What the runner starts: whether there is to be a keeper at all, or we become the step; and how all three start.
 
-The order is for speed: the session process gets ready while the step is prepared, and what only a keeper that waits
-needs is loaded while the step runs.
+The order is for speed: what the fork of the session process leaves shared is copied where it changes, so the step is
+put together before; what only a keeper that waits needs is loaded while the step runs.
 """
 
 from agent.config import SECRETS, read
@@ -32,8 +32,9 @@ def main(arguments: list[str]) -> int:
     except KernelError as error:
         _say(f"no session can open here: {error}")
         return running.become(config, arrived)
+    launch, handed = running.prepare(config, stand.pipes)
     session = child.fork(config, stand.pipes)
-    step = running.start(config, stand, session)
+    step = running.start(config, stand, session, launch, handed)
     if step is None:
         if session:
             session.reap()

@@ -120,12 +120,23 @@ class Step:
         return process is not None and process.stopped
 
 
-def start(config: "Config", stand: "Stand", session: "Child | None") -> Step | None:
+def prepare(config: "Config", pipes: "Pipes | None") -> "tuple[Launch, Handed]":
+    """Return how the step is to start, and which of our descriptors it has: with its hook where that can be."""
+    if pipes and pipes.numbers and _has_paths():
+        launch = step.arm(config, pipes.numbers)
+        handed = pipes.load(launch)
+        if handed is not None:
+            return launch, handed
+    return step.plain(config), pipes.marked if pipes else []
+
+
+def start(
+    config: "Config", stand: "Stand", session: "Child | None", launch: Launch, handed: "Handed"
+) -> Step | None:
     """Start the step, and return when it has become its program: then it can be sent signals. None: no process for it.
 
     A session process that does not get ready to guard it is ended.
     """
-    launch, handed = _prepare(config, stand.pipes)
     if session and not session.wait_until_ready():
         session.reap()
         session = None
@@ -135,21 +146,12 @@ def start(config: "Config", stand: "Stand", session: "Child | None") -> Step | N
     return Step(pid, terminal=stand.terminal, armed=launch.armed, grace=launch.grace) if pid else None
 
 
-def _prepare(config: "Config", pipes: "Pipes | None") -> "tuple[Launch, Handed]":
-    """Return how the step starts, and with which of our descriptors: with its hook where that can be."""
-    if pipes and pipes.numbers and _has_paths():
-        launch = step.arm(config, pipes.numbers)
-        handed = pipes.load(launch)
-        if handed is not None:
-            return launch, handed
-    return step.plain(config), pipes.marked if pipes else []
-
-
 def _spawn(launch: Launch, handed: "Handed", stand: "Stand", session: "Child") -> int | None:
     """Start the step with no copy of our memory, which takes longer to make than all else; None where that cannot be.
 
-    Then a process of ours tries, which can tell what is wrong. If we are killed before the session process knows the
-    pid, it finds the step by the mark that it holds.
+    Then a process of ours tries, which can tell what is wrong. An emulator, of which the binary alone is sure to meet
+    some, makes a copy all the same, and so cannot tell that a start failed. If we are killed before the session process
+    knows the pid, it finds the step by the mark that it holds.
     """
     path = step.find(launch)
     if path is None or launched.BINARY or stand.arrived.children_ignored:
