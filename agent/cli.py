@@ -1,5 +1,6 @@
 """The command `agent`: which of its parts runs."""
 
+import gc
 import os
 import sys
 
@@ -74,6 +75,7 @@ def _dispatch(arguments: list[str]) -> int:
 
             return _print(describe())
         case ["run", *rest]:
+            gc.disable()  # for the keeper, which makes no rings of objects, and the session process while it sleeps
             from agent.keeper.run import main as run  # noqa: PLC0415
 
             return run(rest)

@@ -6,7 +6,7 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | message | from → to | meaning |
 | --- | --- | --- |
 | `ready` | session → keeper | in a session of its own, it hears the end of this link: the step may start |
-| `step PID` | step → session | from the step's own process before its `exec`; PID as the keeper sees it |
+| `step PID` | keeper → session | once it is there, or by its own process before its `exec`; PID as the keeper sees it |
 | `open STATE STATUS MS` | keeper → session | open a session for a step in this state, MS since its start |
 | `hidden` | session → keeper | nobody else can look into it now: it may have the token (keeper in C) |
 | `opened` | session → keeper | at once: it did not die asleep, where nobody had noticed yet |
@@ -36,7 +36,9 @@ An end of file on the session process' side means that the keeper was killed.
 An end of file on the keeper's side means that the session process is gone; `waitpid` says how.
 """
 
-import _socket
+import os
+
+from agent import kernel
 
 LIMIT = 512
 """Bytes in a message: more than any of ours has, few enough for a buffer on a C stack."""
@@ -45,19 +47,19 @@ LIMIT = 512
 class Link:
     """One end of the socket pair. Blocking: both sides `poll` before they receive."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_descriptor",)
 
-    def __init__(self, sock: _socket.socket) -> None:
-        self._socket = sock
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
 
     def fileno(self) -> int:
-        """The descriptor, for `poll`."""
-        return self._socket.fileno()
+        """The descriptor, for `poll`; -1 when this end is closed."""
+        return self._descriptor
 
     def send(self, *words: str) -> bool:
-        """Send one message; False if the other end is gone."""
+        """Send one message; False if the other end is gone. The interpreter has SIGPIPE ignored."""
         try:
-            self._socket.send(" ".join(words).encode("ascii"), _socket.MSG_NOSIGNAL)
+            os.write(self._descriptor, " ".join(words).encode("ascii"))
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True
@@ -65,22 +67,24 @@ class Link:
     def receive(self) -> tuple[str, ...] | None:
         """Receive one message as its words; None if the other end is gone."""
         try:
-            packet = self._socket.recv(LIMIT)
+            packet = os.read(self._descriptor, LIMIT)
         except ConnectionResetError:
             return None
         return tuple(packet.decode("ascii", "replace").split(" ")) if packet else None
 
     def close(self) -> None:
         """Close this end."""
-        self._socket.close()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 def pair() -> tuple[Link, Link]:
     """Make a link: the keeper's end and the session process' end, both close-on-exec."""
-    keeper, session = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    keeper, session = kernel.packet_pair()
     return Link(keeper), Link(session)
 
 
 def inherited(descriptor: int) -> Link:
     """Take an end of a link that another program has made."""
-    return Link(_socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, descriptor))
+    return Link(descriptor)

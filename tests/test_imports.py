@@ -8,7 +8,7 @@ import pytest
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-LIGHT = {"_ctypes", "_holdfast", "_signal", "_socket", "errno", "os", "select", "stat", "sys", "time"}
+LIGHT = {"_ctypes", "_holdfast", "_signal", "gc", "os", "select", "stat", "sys", "time"}
 """All that the keeper and the sleeping session process may load: each costs nothing that can be measured.
 
 `_holdfast` is built into the interpreter of the static binary.

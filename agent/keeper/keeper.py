@@ -170,9 +170,10 @@ class Keeper:
 
     def _finish(self, step: running.Step) -> None:
         """Let the interpreter die, and end what is left of a hold; without one the step's own pace counts."""
-        self._watch.release()
         session = self._watch.session
         held = session is not None and session.opened
+        if held or step.status is None:  # else nobody waits, and the session process need not wake for it
+            self._watch.release()
         if held:
             self._dismiss()
         grace = time.monotonic() + step.grace

@@ -8,6 +8,9 @@ import os
 
 from agent.keeper.hooks.launch import Launch, Numbers
 
+Handed = list[tuple[int, int]]
+"""What the step is handed: our descriptors, each with its number there."""
+
 HIGHEST = 1000
 """Numbers above are avoided even where the limit allows them: some programs close or list them all."""
 LOWEST = 10
@@ -42,22 +45,25 @@ class Pipes:
         """The descriptors that keeper and session process keep."""
         return {self.reports, self.answers} - {-1}
 
-    def hand_over(self, launch: Launch) -> bool:
-        """Give the step its ends, in the process that becomes it; False if it can only be started plain."""
-        os.dup2(self._reported, self.mark, inheritable=True)
+    @property
+    def marked(self) -> Handed:
+        """What a step has that is started plain."""
+        return [(self._reported, self.mark)]
+
+    def load(self, launch: Launch) -> Handed | None:
+        """Put into the pipes what the step's hook reads; returns what the step has, None if it can only start plain."""
         if not launch.armed:
-            return True
+            return self.marked
         assert self.numbers
+        handed = self.marked
         if launch.hook:
             text = _filled(launch.hook)
             if text is None:
-                return False
-            os.dup2(text, self.numbers.text, inheritable=True)
-            os.close(text)
-        os.dup2(self._answered, self.numbers.answers, inheritable=True)
+                return None
+            handed.append((text, self.numbers.text))
         if launch.failed:
             os.write(self.answers, launch.failed)  # less than any pipe holds
-        return True
+        return [*handed, (self._answered, self.numbers.answers)]
 
     def report(self) -> int | None:
         """Read the code of a report that has come, from 1 to 255; None if that is no report."""

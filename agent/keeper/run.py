@@ -1,14 +1,13 @@
 """What the runner starts: whether there is to be a keeper at all, or we become the step; and how all three start.
 
-The order is for speed: the session process gets ready while the step is prepared, and what only a keeper that waits
-needs is loaded while the step starts.
+The order is for speed: what the fork of the session process leaves shared is copied where it changes, so the step is
+put together before; what only a keeper that waits needs is loaded while the step runs.
 """
 
 from agent.config import SECRETS, read
 from agent.errors import KernelError
 from agent.keeper import child, running, secrets, signals
 from agent.keeper.stand import Stand
-from agent.output import say
 
 
 def main(arguments: list[str]) -> int:
@@ -24,17 +23,18 @@ def main(arguments: list[str]) -> int:
         from agent.keeper.deploy import reason_to_skip  # noqa: PLC0415  (few steps do)
 
         if why := reason_to_skip(config):
-            say(why)
+            _say(why)
             return 0
     if config.when == "never":
         return running.become(config, arrived)
     try:
         stand = Stand(arrived)
     except KernelError as error:
-        say(f"no session can open here: {error}")
+        _say(f"no session can open here: {error}")
         return running.become(config, arrived)
+    launch, handed = running.prepare(config, stand.pipes)
     session = child.fork(config, stand.pipes)
-    step = running.fork(config, stand, session)
+    step = running.start(config, stand, session, launch, handed)
     if step is None:
         if session:
             session.reap()
@@ -43,5 +43,10 @@ def main(arguments: list[str]) -> int:
     from agent.keeper.keeper import Keeper  # noqa: PLC0415  (see above)
     from agent.keeper.verdict import leave  # noqa: PLC0415
 
-    step.wait_until_started(session)
     return leave(Keeper(config, stand, session).run(step))
+
+
+def _say(line: str) -> None:
+    from agent.output import say  # noqa: PLC0415  (few starts have anything to say)
+
+    say(line)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from agent import kernel
+from agent import kernel, launched
 from agent.keeper import signals, step
 from agent.keeper.hooks.launch import GRACE_SECONDS, Launch
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from agent.config import Config
     from agent.keeper.child import Child
+    from agent.keeper.pipes import Handed, Pipes
     from agent.keeper.stand import Stand
 
 _SIGKILL, _SIGCONT = 9, 18
@@ -30,7 +31,6 @@ class Step:
 
     __slots__ = (
         "_begun",
-        "_start",
         "armed",
         "grace",
         "overdue",
@@ -43,11 +43,10 @@ class Step:
     )
 
     def __init__(
-        self, pid: int, start: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
+        self, pid: int, *, terminal: bool, armed: bool = False, grace: float = GRACE_SECONDS
     ) -> None:
-        """Take a process that is about to become the step: `start` is a pipe that ends when it has."""
+        """Take a process that has just become the step."""
         self._begun = time.monotonic()
-        self._start = start
         self.pid = pid
         self.terminal = terminal
         self.armed = armed
@@ -60,16 +59,6 @@ class Step:
 
     def __repr__(self) -> str:
         return f"<Step {self.pid} status={self.status} reported={self.reported}>"
-
-    def wait_until_started(self, session: "Child | None") -> None:
-        """Wait until it has become its program: then it can be sent signals.
-
-        A session process that did not get ready to guard it is ended.
-        """
-        while os.read(self._start, 1) == _ALONE:
-            if session:
-                session.reap()
-        os.close(self._start)
 
     @property
     def running(self) -> bool:
@@ -131,11 +120,62 @@ class Step:
         return process is not None and process.stopped
 
 
-def fork(config: "Config", stand: "Stand", session: "Child | None") -> Step | None:
-    """Fork the process that becomes the step; None where there can be none."""
-    pipes = stand.pipes
-    armed = pipes is not None and pipes.numbers is not None and _has_paths()
-    launch = step.arm(config, pipes.numbers) if pipes and pipes.numbers and armed else step.plain(config)
+def prepare(config: "Config", pipes: "Pipes | None") -> "tuple[Launch, Handed]":
+    """Return how the step is to start, and which of our descriptors it has: with its hook where that can be."""
+    if pipes and pipes.numbers and _has_paths():
+        launch = step.arm(config, pipes.numbers)
+        handed = pipes.load(launch)
+        if handed is not None:
+            return launch, handed
+    return step.plain(config), pipes.marked if pipes else []
+
+
+def start(
+    config: "Config", stand: "Stand", session: "Child | None", launch: Launch, handed: "Handed"
+) -> Step | None:
+    """Start the step, and return when it has become its program: then it can be sent signals. None: no process for it.
+
+    A session process that does not get ready to guard it is ended.
+    """
+    if session and not session.wait_until_ready():
+        session.reap()
+        session = None
+    pid = _spawn(launch, handed, stand, session) if session and stand.pipes else None
+    if pid is None:
+        pid = _fork(config, launch, handed, stand, session)
+    return Step(pid, terminal=stand.terminal, armed=launch.armed, grace=launch.grace) if pid else None
+
+
+def _spawn(launch: Launch, handed: "Handed", stand: "Stand", session: "Child") -> int | None:
+    """Start the step with no copy of our memory, which takes longer to make than all else; None where that cannot be.
+
+    Then a process of ours tries, which can tell what is wrong. An emulator, of which the binary alone is sure to meet
+    some, makes a copy all the same, and so cannot tell that a start failed. If we are killed before the session process
+    knows the pid, it finds the step by the mark that it holds.
+    """
+    path = step.find(launch)
+    if path is None or launched.BINARY or stand.arrived.children_ignored:
+        return None
+    try:
+        pid = kernel.spawn(
+            path,
+            launch.argv,
+            launch.environment,
+            handed=handed,
+            defaults=signals.defaults(),
+            mask=stand.arrived.mask,
+            leads_session=not stand.terminal,
+        )
+    except OSError:
+        return None
+    session.link.send("step", str(pid))
+    return pid
+
+
+def _fork(
+    config: "Config", launch: Launch, handed: "Handed", stand: "Stand", session: "Child | None"
+) -> int | None:
+    """Fork the process that becomes the step, and wait until it has; None where there can be none."""
     keeper = os.getpid()
     start, started = os.pipe()
     try:
@@ -145,27 +185,38 @@ def fork(config: "Config", stand: "Stand", session: "Child | None") -> Step | No
         os.close(started)
         return None
     if pid == 0:
-        _be(config, launch, stand, session, keeper=keeper, started=started)
+        _be(config, launch, handed, stand, session, keeper=keeper, started=started)
     os.close(started)
-    return Step(pid, start, terminal=stand.terminal, armed=launch.armed, grace=launch.grace)
+    while os.read(start, 1) == _ALONE:
+        if session:
+            session.reap()
+    os.close(start)
+    return pid
 
 
 def _be(
-    config: "Config", launch: Launch, stand: "Stand", session: "Child | None", *, keeper: int, started: int
+    config: "Config",
+    launch: Launch,
+    handed: "Handed",
+    stand: "Stand",
+    session: "Child | None",
+    *,
+    keeper: int,
+    started: int,
 ) -> "NoReturn":
     """What the step's process does before it is the step.
 
-    It must never be there without a guard: until the session process is one, it dies with the keeper.
+    It must never be there without a guard: until the session process knows it, it dies with the keeper.
     """
     status = step.NOT_EXECUTABLE
     try:
         if not stand.terminal:
             os.setsid()
-        if stand.pipes and not stand.pipes.hand_over(launch):
-            launch = step.plain(config)
+        for ours, number in handed:
+            os.dup2(ours, number, inheritable=True)
         kernel.notify_parent_death(_SIGKILL)
         if os.getppid() == keeper:
-            if session and session.wait_until_ready() and session.link.send("step", str(os.getpid())):
+            if session and session.link.send("step", str(os.getpid())):
                 kernel.notify_parent_death(0)
             else:  # killed with our group, and the keeper with it, maybe later: it still dies with the keeper
                 os.write(started, _ALONE)

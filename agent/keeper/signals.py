@@ -23,6 +23,8 @@ _JOB_CONTROL = {_signal.SIGTTIN, _signal.SIGTTOU}
 """The kernel sends them to a whole background group: the step's copy stops it, ours must stop us."""
 _OF_PYTHON = {_signal.SIGPIPE, _signal.SIGXFSZ}
 """Ignored by the interpreter itself, whatever arrived; only `launched.IGNORED` knows what did."""
+_OF_LIBC = {32, 33}
+"""The C library's own, which it shows nobody, and leaves ignored in what it spawns unless they are set to default."""
 _NEVER_OURS = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGWINCH} | _JOB_CONTROL | _OF_PYTHON
 
 ABORTS: dict[int, str] = {_signal.SIGTERM: "SIGTERM", _signal.SIGINT: "SIGINT", _signal.SIGHUP: "SIGHUP"}
@@ -100,6 +102,12 @@ def give_back(arrived: Arrived) -> None:
     _signal.pthread_sigmask(_signal.SIG_SETMASK, arrived.mask)
 
 
+def defaults() -> set[int]:
+    """Return what a step that is spawned is to have at its default, though it is not so in us or on the way."""
+    numbers = _OF_PYTHON | _OF_LIBC
+    return numbers - launched.IGNORED - {n for n in _OF_LIBC if _ignored() >> (n - 1) & 1}
+
+
 def forget_handlers() -> None:
     """Set to default what Python handles by itself (SIGINT), before anything is unblocked in a child."""
     if callable(_signal.getsignal(_signal.SIGINT)):
@@ -171,6 +179,12 @@ def die_of(number: int) -> None:
 def _watched() -> set[int]:
     ours = set(_signal.valid_signals()) - _NEVER_OURS
     return {n for n in ours if n == _signal.SIGCHLD or _signal.getsignal(n) != _signal.SIG_IGN}
+
+
+def _ignored() -> int:
+    """Return the signals that we ignore, as bits."""
+    with open("/proc/self/status", "rb") as file:
+        return int(file.read().partition(b"SigIgn:")[2].split()[0], 16)
 
 
 def _parse(record: bytes) -> Notice:

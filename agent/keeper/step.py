@@ -1,6 +1,5 @@
 """The step: which program it is, and how a process becomes it."""
 
-import errno
 import os
 
 from agent.config import Config
@@ -26,7 +25,9 @@ NOT_EXECUTABLE = 126
 
 _FALLBACK_SHELL = "/bin/sh"
 """Runs a file that is executable and in no format the kernel knows, as execvp(3) has it."""
-_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+_ENOENT, _E2BIG, _ENOEXEC, _EACCES, _ENOTDIR = 2, 7, 8, 13, 20  # of the module `errno`: see `config`
+_ABSENT = (_ENOENT, _ENOTDIR)
 
 
 def plain(config: Config) -> Launch:
@@ -78,15 +79,21 @@ def become(launch: Launch, plain: Launch) -> int:
     reason: OSError | None = None
     for path in candidates(name, environment):
         error = _execute(path, launch.argv, environment)
-        if error.errno == errno.E2BIG and launch.armed:
+        if error.errno == _E2BIG and launch.armed:
             return become(plain, plain)
         if error.errno not in _ABSENT:
             reason = error
-        if error.errno not in (*_ABSENT, errno.EACCES):
+        if error.errno not in (*_ABSENT, _EACCES):
             break
     if reason is None:
         return _give_up(name, "No such file or directory" if "/" in name else "command not found", NOT_FOUND)
     return _give_up(name, reason.strerror, NOT_EXECUTABLE)
+
+
+def find(launch: Launch) -> str | None:
+    """Return the first path that leads to a program, or seems to; None if there is none."""
+    paths = candidates(launch.argv[0], launch.environment)
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
 
 
 def candidates(name: str, environment: dict[str, str]) -> list[str]:
@@ -101,7 +108,7 @@ def _execute(path: str, words: tuple[str, ...], environment: dict[str, str]) -> 
     try:
         os.execve(path, words, environment)
     except OSError as error:
-        if error.errno != errno.ENOEXEC:
+        if error.errno != _ENOEXEC:
             return error
     try:
         os.execve(_FALLBACK_SHELL, (_FALLBACK_SHELL, path, *words[1:]), environment)

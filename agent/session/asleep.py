@@ -4,6 +4,7 @@ As light as the keeper: it starts with every step, and most steps pass. All that
 imported when a session opens.
 """
 
+import gc
 import os
 import sys
 
@@ -82,6 +83,7 @@ def sleep(link: Link, config: Config, pipes: Pipes | None, first: tuple[str, ...
 
 def wake(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
     """Open a session, and serve it to its end."""
+    gc.enable()
     if step.name == "reported" and pipes:
         from agent.session.inspect.questions import ask_state  # noqa: PLC0415  (while it answers, we import)
 

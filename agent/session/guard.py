@@ -93,6 +93,8 @@ def stay() -> "NoReturn":
 def keeper_died() -> "NoReturn":
     """Kill all that the step and the users started, then end this process."""
     _read_last_messages()
+    if not _post.step:  # one that is just being started shows its pipe to others only when it is its program
+        time.sleep(NAP_SECONDS)
     refused: set[int] = set()
     deadline = time.monotonic() + GIVE_UP_SECONDS
     while time.monotonic() < deadline:

@@ -73,3 +73,25 @@ def test_but_not_for_ever(launch, tmp_path):
     run = launch(sys.executable, "-c", SLOW, str(fifo), "100", "run", "--", "sh", "-c", "echo began; exit 0")
     assert run.wait() == 0
     assert run.rest() == "forked\nbegan\n"
+
+
+KILLED = """
+import os, sys
+from agent import kernel
+spawn = kernel.spawn
+def spawn_and_die(*words, **more):
+    spawn(*words, **more)
+    os.kill(os.getpid(), 9)
+kernel.spawn = spawn_and_die
+from agent.cli import main
+sys.exit(main())
+"""
+"""An agent that is killed when the step is there, and the session process has not been told."""
+
+
+@pytest.mark.rule(2)
+@pytest.mark.rule(16)
+def test_a_step_that_the_session_process_has_not_heard_of_is_found(launch):
+    run = launch(sys.executable, "-c", KILLED, "run", "--", "sleep", "300")
+    assert run.wait() == -signal.SIGKILL
+    assert run.rest(5) == ""

@@ -48,6 +48,28 @@ def test_process_state(agent, preexec):
     assert execed == bare
 
 
+SPAWNED = """
+import os, sys
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, setsigdef=(13, 25))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+"""Starts a command as `posix_spawn` does: the C library leaves its own two signals ignored there."""
+
+
+@pytest.mark.rule(4)
+def test_process_state_below_one_that_was_spawned(agent):
+    look = ["python3", "-I", "-S", "-c", LOOK]
+    commands = (look, [agent, "run", "--", *look])
+    bare, wrapped = (
+        subprocess.run(
+            ["python3", "-c", SPAWNED, *command], stdout=subprocess.PIPE, check=True, timeout=20
+        ).stdout
+        for command in commands
+    )
+    assert b'"0000000181001000"' in bare  # and SIGPIPE and SIGXFSZ, which an interpreter ignores
+    assert wrapped == bare
+
+
 @pytest.mark.rule(4)
 @pytest.mark.parametrize("when", ["failure", "never"])
 def test_under_nohup(launch, agent, when):

@@ -66,8 +66,13 @@ def test_pipes_of_a_step_that_has_started(made):
     assert pipes.inherited(made.reports, -1, []).ours == {made.reports}
 
 
+def hand_over(handed):
+    for ours, number in handed:
+        os.dup2(ours, number, inheritable=True)
+
+
 def test_a_plain_step_inherits_the_mark_alone(made):
-    assert made.hand_over(Launch(("true",), {}))
+    hand_over(made.load(Launch(("true",), {})))
     assert os.get_inheritable(made.mark)
     assert os.fstat(made.mark).st_ino == os.fstat(made.reports).st_ino == made.inode
     for number in (made.numbers.answers, made.numbers.text):
@@ -77,7 +82,7 @@ def test_a_plain_step_inherits_the_mark_alone(made):
 
 
 def test_an_armed_step_reads_its_hook_and_then_the_answers(made):
-    assert made.hand_over(Launch(("bash",), {}, armed=True, hook=b"the hook"))
+    hand_over(made.load(Launch(("bash",), {}, armed=True, hook=b"the hook")))
     assert os.read(made.numbers.text, 100) == b"the hook"
     assert os.read(made.numbers.text, 100) == b""
     os.write(made.answers, b"a line\n")
@@ -85,7 +90,7 @@ def test_an_armed_step_reads_its_hook_and_then_the_answers(made):
 
 
 def test_a_hook_that_no_pipe_holds_is_left_out(made):
-    assert not made.hand_over(Launch(("bash",), {}, armed=True, hook=b"x" * (1 << 20)))
+    assert made.load(Launch(("bash",), {}, armed=True, hook=b"x" * (1 << 20))) is None
 
 
 @pytest.mark.parametrize(
