@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _SIGKILL, _SIGCONT = 9, 18
 
+_DYING_SECONDS = 0.02
+_LOOK_SECONDS = 0.001
+"""For a step to die of a signal that has hit it: all that it takes is to be scheduled."""
+
 _ALONE = b"!"
 """What the step's process says if it has no guard."""
 
@@ -111,6 +115,18 @@ class Step:
                 os.kill(self.pid, number)
         except (ProcessLookupError, PermissionError):  # it has ended, or became another user's, as bare
             return
+
+    def dies_of(self, number: int) -> bool:
+        """Tell whether a signal kills it, now or in a moment; it stays to be reaped."""
+        deadline = time.monotonic() + _DYING_SECONDS
+        while self.status is None:
+            end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if end:
+                return end.si_code in (os.CLD_KILLED, os.CLD_DUMPED) and end.si_status == number
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        return False
 
     def is_stopped(self) -> bool:
         """Tell whether a signal has stopped it."""

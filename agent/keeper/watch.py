@@ -138,7 +138,7 @@ class Watch:
             answer = signals.answer(
                 notice,
                 terminal=self._terminal,
-                from_step=self._terminal and self._is_of_step(notice.sender),
+                from_step=self._terminal and self._is_of_step(notice.sender, notice.number),
                 running=step is not None and not self.holding and step.takes_signals,
             )
             if answer.aborts and not self.aborted:
@@ -175,9 +175,14 @@ class Watch:
         if self.step and self.step.is_stopped():
             signals.stop_by(number)
 
-    def _is_of_step(self, sender: int) -> bool:
-        """Tell whether a process is below us, and not below the session process."""
+    def _is_of_step(self, sender: int, number: int) -> bool:
+        """Tell whether a process is below us, and not below the session process.
+
+        One that is gone already was, if the step died of its signal, too: what is sent to us alone does not reach it.
+        """
         line = proc.lineage(sender)
+        if not line and sender and self.step:
+            return self.step.dies_of(number)
         return self._pid in line[1:] and not (self.session and self.session.pid in line)
 
     # The hook and the session process

@@ -11,7 +11,7 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 sys.path.insert(0, REPOSITORY)
 
 from agent import ci, config, link, output, values  # noqa: E402
-from agent.keeper import child, ending, keeper, pipes, step, watch  # noqa: E402
+from agent.keeper import child, ending, keeper, pipes, running, step, watch  # noqa: E402
 from agent.keeper.hooks import launch, python, shells  # noqa: E402
 from agent.options import OPTIONS  # noqa: E402
 from agent.session import asleep, guard  # noqa: E402
@@ -128,6 +128,7 @@ def constants() -> dict[str, str]:
         "LINK_LIMIT": str(link.LIMIT),
         "READY_MS": str(child.READY_MS),
         "SETTLED_MS": str(child.SETTLED_MS),
+        "DYING_MS": milliseconds(running._DYING_SECONDS),
         "OPEN_MS": milliseconds(keeper.OPEN_SECONDS),
         "STUCK_MS": milliseconds(keeper.STUCK_SECONDS),
         "GOODBYE_MS": milliseconds(watch.GOODBYE_SECONDS),

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -176,6 +177,22 @@ bool step_is_stopped(const struct step *step)
 {
     struct process process;
     return proc_read(step->pid, &process) && process.state == 'T';
+}
+
+bool step_dies_of(const struct step *step, int number)
+{
+    static const struct timespec nap = {0, 1000000};
+    long long deadline = now_ms() + DYING_MS;
+    while (step->status == NO_STATUS) {
+        siginfo_t end = {0};
+        waitid(P_PID, (id_t)step->pid, &end, WEXITED | WNOHANG | WNOWAIT);
+        if (end.si_pid != 0)
+            return end.si_code != CLD_EXITED && end.si_status == number;
+        if (now_ms() >= deadline)
+            return false;
+        nanosleep(&nap, NULL);
+    }
+    return false;
 }
 
 long long step_elapsed_ms(const struct step *step)

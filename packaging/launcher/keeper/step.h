@@ -52,6 +52,9 @@ bool step_takes_signals(const struct step *step);
 
 bool step_is_stopped(const struct step *step);
 
+/* Tells whether a signal kills it, now or in a moment; it stays to be reaped. */
+bool step_dies_of(const struct step *step, int number);
+
 long long step_elapsed_ms(const struct step *step);
 
 /* Returns what it ended with: what it reported, unless it ended by itself after its release. */

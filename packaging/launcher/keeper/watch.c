@@ -55,13 +55,16 @@ void watch_release(struct watch *watch)
 
 /* Signals and children */
 
-/* Tells whether a process is below us, and not below the session process. */
-static bool is_of_step(const struct watch *watch, pid_t pid)
+/* Tells whether a process is below us, and not below the session process. One that is gone already
+ * was, if the step died of its signal, too: what is sent to us alone does not reach it. */
+static bool is_of_step(const struct watch *watch, pid_t pid, int number)
 {
     pid_t keeper = getpid();
     struct process process;
     if (pid == keeper)
         return false;
+    if (!proc_read(pid, &process))
+        return watch->has_step && step_dies_of(&watch->step, number);
     for (int i = 0; pid > 0 && i < LONGEST_LINEAGE && proc_read(pid, &process); i++) {
         if (watch->session.exists && pid == watch->session.pid)
             return false;
@@ -103,7 +106,7 @@ static void take_signal(struct watch *watch, const struct notice *notice)
     struct step *step = &watch->step;
     bool running = watch->has_step && !watch->holding && step_takes_signals(step);
     bool from_step = watch->terminal && notice->number != SIGCHLD && notice->sender != 0 &&
-                     is_of_step(watch, notice->sender);
+                     is_of_step(watch, notice->sender, notice->number);
     struct answer answer = signals_answer(notice, watch->terminal, from_step, running);
     if (answer.aborts && watch->aborted == NULL) {
         watch->aborted = signals_abort_name(notice->number);
