@@ -73,7 +73,9 @@ class Build:
 def reported(pid):
     """Whether a report of the step's lies in its pipe, unread: the keeper is stopped."""
     # Pipes with low numbers are bash's copies of its output, while it redirects that.
-    for path in [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd") if int(name) > OWN_OF_BASH]:
+    for path in [
+        f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd") if int(name) > OWN_OF_BASH
+    ]:
         if os.lstat(path).st_mode & stat.S_IWUSR:
             unread = array.array("i", [0])
             with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as look:
