@@ -55,7 +55,7 @@ class Launched:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=prepare,  # noqa: PLW1509  (a test's process has one thread)
+            preexec_fn=prepare if tty or preexec else None,  # noqa: PLW1509  (a test's process has one thread)
             env={**os.environ, **(env or {})},
             **options,
         )

@@ -77,13 +77,14 @@ def test_commands_that_cannot_be_run(launch, tmp_path, when):
     """The codes and nearly the words of a shell."""
     plain = tmp_path / "plain"
     plain.write_text("exit 3\n")
-    for command, code, line in [
+    ends = [
         ("no-such-command", 127, "agent: no-such-command: command not found"),
         ("./no-such-command", 127, "agent: ./no-such-command: No such file or directory"),
         (str(plain), 126, f"agent: {plain}: Permission denied"),
         (str(tmp_path), 126, f"agent: {tmp_path}: Permission denied"),
-    ]:
-        run = launch("--when", when, "--timeout", "1s", "--", command)
+    ]
+    runs = [launch("--when", when, "--timeout", "1s", "--", command) for command, _, _ in ends]
+    for run, (_, code, line) in zip(runs, ends, strict=True):
         assert run.wait() == code
         assert line in run.rest()
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 
+from relay import api
 from relay.accounts import Permission
 from relay.client import Target
 from relay.errors import UsageError
@@ -95,8 +97,9 @@ def session(relay, run, tmp_path) -> Callable[..., Awaitable[tuple[int, str, str
     async def run_it(
         *argv: str, token: str = relay.token, url: str = f"ws://{relay.running.http}", options=()
     ):
-        (tmp_path / "token").write_text(token)
-        given = ["--relay", url, "--token-file", f"{tmp_path}/token", *options]
+        file = tmp_path / f"token-{secrets.token_hex(4)}"
+        file.write_text(token)
+        given = ["--relay", url, "--token-file", str(file), *options]
         done = await run(*RELAY, "session", *argv, *given)
         return done.status, done.out.decode(), done.err.decode()
 
@@ -135,17 +138,19 @@ async def test_what_the_relay_refuses_is_one_line(relay, start_agent, session) -
         await relay.make_token(Permission.VIEW),
         await relay.make_token(*Permission, account="globex"),
     )
-    for argv, token, words in [
+    refused = [
         (["list"], "hf_unknown", "the token is missing, unknown, expired or revoked"),
         (["enable", agent.session], view, "the token has no permission 'execute'"),
         (["abort", agent.session], foreign, "no such session in the token's account"),
         (["abort", "../\n?#"], relay.token, "no such session in the token's account"),
-    ]:
-        assert await session(*argv, token=token) == (1, "", f"relay: {place}: {words}\n")
+    ]
+    said = await asyncio.gather(*(session(*argv, token=token) for argv, token, _ in refused))
+    assert said == [(1, "", f"relay: {place}: {words}\n") for _, _, words in refused]
     assert agent.messages.empty()
 
 
-async def test_an_agent_that_does_not_open_its_session(start_agent, session) -> None:
+async def test_an_agent_that_does_not_open_its_session(start_agent, session, monkeypatch) -> None:
+    monkeypatch.setattr(api, "OPENING_SECONDS", 0.5)
     agent = await start_agent(state=STANDBY)
     agent.obeys = False
     status, out, err = await session("enable", agent.session)
