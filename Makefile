@@ -17,6 +17,8 @@ AGENT_SOURCES := $(shell find agent tunnel packaging/agent.spec -type f ! -name 
 BINARY_SOURCES := $(shell find packaging/binary packaging/launcher -type f ! -name '*.pyc')
 # Three for two processors: a third of what the tests do is to wait for something.
 WORKERS := 3
+# Of a machine that sets it: each of the many programs that are started would compile all modules, and each worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
 GITLAB := tests/e2e/gitlab
 GITLAB_READY := $(GITLAB)/node_modules/.ready
 
