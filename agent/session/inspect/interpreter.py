@@ -24,6 +24,8 @@ STATE_SECONDS = 3.0
 """Time for the state to come, which takes some 50 ms; then shells get the one that the step started with."""
 
 INTERRUPT, END_OF_INPUT = b"\x03", b"\x04"
+LEAVE = INTERRUPT + 2 * END_OF_INPUT
+"""To leave a prompt. Twice: the first end may be that of the very `read` which is interrupted, and dash reads on."""
 
 END_MARK = b"\0holdfast\0"
 """Written behind a prompt's last output: the kernel hands that over in order, but later than the `left` record."""
@@ -140,7 +142,7 @@ class Interpreter:
     def dismiss(self) -> None:
         """The interpreter was released: have it leave its prompt, and what runs there, to die by itself."""
         if self._open:
-            self.type(INTERRUPT + END_OF_INPUT)
+            self.type(LEAVE)
 
     def pace(self, *, writable: bool) -> None:
         """Read on, or let the prompt's output wait."""
