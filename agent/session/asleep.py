@@ -13,7 +13,6 @@ from agent.config import Config
 from agent.keeper import signals
 from agent.keeper.pipes import Pipes
 from agent.link import Link
-from agent.output import say
 from agent.session import guard
 
 TYPE_CHECKING = False  # `typing` costs 5 ms in a process that may never wake
@@ -95,6 +94,8 @@ def wake(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> No
 
 def fail(error: BaseException) -> "NoReturn":
     """End this process after a fault of ours, with a line about it."""
+    from agent.output import say  # noqa: PLC0415  (nothing of a session that sleeps)
+
     say(f"the session failed: {type(error).__name__}: {error}")
     os._exit(FAILED)
 
