@@ -21,6 +21,7 @@ _SIGSET_BYTES = 128
 _AF_UNIX = 1
 _SOCK_SEQPACKET = 5
 _SOCK_CLOEXEC = 0o2000000
+_MADV_DONTNEED = 4
 _SPAWN_SETSIGDEF, _SPAWN_SETSIGMASK, _SPAWN_SETSID = 0x04, 0x08, 0x80
 _SPAWN_WORDS = 128
 """Pointers for which there is room in each of the structures that posix_spawn takes: three times what they need."""
@@ -106,6 +107,23 @@ def spawn(
     return int(pid.value)
 
 
+def let_go_of_text() -> None:
+    """Give back the code that has come in from files: of what an interpreter starts with, one that waits needs little.
+
+    What is needed comes again, from the files. Executable mappings only: into others relocations were written.
+    Without a /proc all stays.
+    """
+    try:
+        with open("/proc/self/maps", "rb") as file:
+            mappings = [line.split(None, 5) for line in file]
+    except OSError:
+        return
+    for span, mode, *_, path in (fields for fields in mappings if len(fields) == 6):
+        if mode == b"r-xp" and path.startswith(b"/"):
+            start, end = (int(edge, 16) for edge in span.split(b"-"))
+            _call_function(_address("madvise"), (_Address(start), _Size(end - start), _MADV_DONTNEED))
+
+
 def _prctl(option: int, argument: int) -> None:
     if _call_function(_address("prctl"), (option, argument, 0, 0, 0)) < 0:
         raise KernelError(f"the kernel refused prctl {option}")
@@ -113,6 +131,14 @@ def _prctl(option: int, argument: int) -> None:
 
 class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001  (of which `ctypes` makes its types)
     _type_ = "i"
+
+
+class _Address(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001
+    _type_ = "P"
+
+
+class _Size(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001
+    _type_ = "L"
 
 
 class _Text(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001

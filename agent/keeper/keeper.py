@@ -2,7 +2,7 @@
 
 import time
 
-from agent import descriptors
+from agent import descriptors, kernel
 from agent.config import STEP_TIMEOUT_MARGIN, Config
 from agent.keeper import child, ending, running, verdict
 from agent.keeper.stand import Stand
@@ -63,9 +63,13 @@ class Keeper:
 
     def _run(self, step: running.Step) -> None:
         """Wait until the step has ended, or has reported that it failed; open and close the sessions meanwhile."""
-        limit = self._config.step_timeout
+        limit, settled = self._config.step_timeout, False
         while step.running:
-            self._watch.wait(None if limit is None else limit - step.elapsed)
+            left = None if limit is None else limit - step.elapsed
+            self._watch.wait(left if settled else child.SETTLED_MS / 1000)
+            if step.running and not settled:
+                kernel.let_go_of_text()
+                settled = True
             if limit is not None and step.running and step.elapsed >= limit:
                 say(f"the step has run for its --step-timeout, {limit} s: ending it")
                 self._watch.aborted = self._watch.aborted or "step-timeout"

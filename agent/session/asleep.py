@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 
-from agent import descriptors
+from agent import descriptors, kernel
 from agent.config import Config
 from agent.keeper import signals
 from agent.keeper.pipes import Pipes
@@ -72,6 +72,8 @@ def sleep(link: Link, config: Config, pipes: Pipes | None, first: tuple[str, ...
         signals.unblock_all()
         descriptors.keep_only({link.fileno()} | (pipes.ours if pipes else set()))
         step = _take(first, link, pipes)
+        if step is None:
+            kernel.let_go_of_text()
         while step is None and not config.standby:
             step = _take(link.receive(), link, pipes)
         wake(link, config, step or RUNNING, pipes)

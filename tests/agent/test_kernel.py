@@ -1,6 +1,7 @@
 """System calls that `os` lacks: here a program that is spawned, as nothing else tells what it got."""
 
 import os
+import re
 
 import pytest
 
@@ -38,3 +39,17 @@ def test_what_cannot_be_spawned_is_told_and_leaves_no_process(path, reason):
         spawn(path, "name")
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def resident_text():
+    """Return how much of what is mapped from files to be executed is in memory, in KiB."""
+    with open("/proc/self/smaps") as file:
+        return sum(int(size) for size in re.findall(r" r-xp .* /.*\n(?:.*\n){3}Rss: +(\d+) kB", file.read()))
+
+
+def test_code_that_is_let_go_of_comes_again():
+    before = resident_text()
+    kernel.let_go_of_text()
+    after = resident_text()
+    assert 0 < after < before / 2
+    assert re.fullmatch("(a|b)+", "ab" * 100)
