@@ -121,7 +121,7 @@ def let_go_of_text() -> None:
     for span, mode, *_, path in (fields for fields in mappings if len(fields) == 6):
         if mode == b"r-xp" and path.startswith(b"/"):
             start, end = (int(edge, 16) for edge in span.split(b"-"))
-            _call_function(_address("madvise"), (_Address(start), _Size(end - start), _MADV_DONTNEED))
+            _call_function(_address("madvise"), (_Pointer(start), _Size(end - start), _MADV_DONTNEED))
 
 
 def _prctl(option: int, argument: int) -> None:
@@ -133,7 +133,7 @@ class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001  (of
     _type_ = "i"
 
 
-class _Address(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001
+class _Pointer(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001
     _type_ = "P"
 
 

@@ -5,7 +5,7 @@ import time
 
 from agent import kernel, launched
 from agent.keeper import signals, step
-from agent.keeper.hooks.launch import GRACE_SECONDS, Launch
+from agent.keeper.hooks.launch import GRACE_SECONDS, Launch, find
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _spawn(launch: Launch, handed: "Handed", stand: "Stand", session: "Child") -
     some, makes a copy all the same, and so cannot tell that a start failed. If we are killed before the session process
     knows the pid, it finds the step by the mark that it holds.
     """
-    path = step.find(launch)
+    path = find(launch)
     if path is None or launched.BINARY or stand.arrived.children_ignored:
         return None
     try:

@@ -3,7 +3,7 @@
 import os
 
 from agent.config import Config
-from agent.keeper.hooks.launch import Launch, Numbers
+from agent.keeper.hooks.launch import Launch, Numbers, candidates
 
 TYPE_CHECKING = False  # `typing` costs the keeper 5 ms
 if TYPE_CHECKING:
@@ -88,20 +88,6 @@ def become(launch: Launch, plain: Launch) -> int:
     if reason is None:
         return _give_up(name, "No such file or directory" if "/" in name else "command not found", NOT_FOUND)
     return _give_up(name, reason.strerror, NOT_EXECUTABLE)
-
-
-def find(launch: Launch) -> str | None:
-    """Return the first path that leads to a program, or seems to; None if there is none."""
-    paths = candidates(launch.argv[0], launch.environment)
-    return next((path for path in paths if os.access(path, os.X_OK)), None)
-
-
-def candidates(name: str, environment: dict[str, str]) -> list[str]:
-    """Return the paths to try: the name itself if it has a slash, else one for each directory in PATH."""
-    if "/" in name:
-        return [name]
-    folders = environment.get("PATH", os.defpath).split(":") if name else []
-    return [f"{folder}/{name}" if folder else name for folder in folders]
 
 
 def _execute(path: str, words: tuple[str, ...], environment: dict[str, str]) -> OSError:

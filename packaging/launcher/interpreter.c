@@ -11,6 +11,7 @@
 
 #include "frozen.h"
 #include "handover.h"
+#include "keeper/words.h"
 
 #define LOADER_OPTIONS 3 /* words between the loader's name and ours */
 #define FAILED_EXIT 70   /* EX_SOFTWARE of sysexits.h */
@@ -115,8 +116,7 @@ static void take_over(char **arguments)
     handed.is_pipe_ignored = is_ignored(SIGPIPE);
     handed.is_file_size_ignored = is_ignored(SIGXFSZ);
     restore_command_line(arguments);
-    const char *slash = strrchr(handed.program, '/');
-    prctl(PR_SET_NAME, slash != NULL ? slash + 1 : handed.program, 0, 0, 0);
+    prctl(PR_SET_NAME, base_name(handed.program), 0, 0, 0);
     /* No library of the container's is ever loaded for a name. */
     __nss_configure_lookup("passwd", "files");
     __nss_configure_lookup("group", "files");

@@ -65,6 +65,20 @@ def fill_in(text: str, numbers: Numbers) -> str:
     return text
 
 
+def find(launch: Launch) -> str | None:
+    """Return the first path that leads to a program, or seems to; None if there is none."""
+    paths = candidates(launch.argv[0], launch.environment)
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
+
+
+def candidates(name: str, environment: dict[str, str]) -> list[str]:
+    """Return the paths to try: the name itself if it has a slash, else one for each directory in PATH."""
+    if "/" in name:
+        return [name]
+    folders = environment.get("PATH", os.defpath).split(":") if name else []
+    return [f"{folder}/{name}" if folder else name for folder in folders]
+
+
 def find_program(names: tuple[str, ...], path: str) -> str:
     """Return the first of `names` that is a program in `path` (as in PATH), else the first of all."""
     folders = [folder or "." for folder in path.split(":")]

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from agent.keeper.hooks.launch import Launch, Numbers, fill_in
+from agent.keeper.hooks.launch import Launch, Numbers, fill_in, find
 from agent.launched import read_beside
 from agent.options import STDIN
 
@@ -64,7 +64,7 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     first, text = "$LINENO", config.text
     if text is None:
         file = config.command[0]
-        program = os.path.basename(os.path.realpath(_path(launch)))
+        program = os.path.basename(os.path.realpath(find(launch) or ""))
         if file == STDIN or program == "bash":
             return launch
         if program == "dash":  # which would name a sourced file twice in its messages
@@ -177,13 +177,6 @@ def text_of(name: str) -> str:
 def failed(name: str, numbers: Numbers) -> bytes:
     """Return what a hook evaluates after a failure, as it reads it: to the first empty line."""
     return fill_in(text_of(name), numbers).encode() + b"\n"
-
-
-def _path(launch: Launch) -> str:
-    """Return the path of a shell that is named without one; empty where there is none."""
-    folders = launch.environment.get("PATH", os.defpath).split(":")
-    paths = (os.path.join(folder, launch.argv[0]) for folder in folders)
-    return next((path for path in paths if os.access(path, os.X_OK)), "")
 
 
 def _content(name: str) -> str | None:

@@ -101,8 +101,8 @@ static void read_last_messages(struct state *state)
     struct pollfd waiting = {.fd = state->link, .events = POLLIN};
     struct message message;
     while (poll(&waiting, 1, 0) > 0 && link_receive(state->link, &message))
-        if (message_is(&message, "step") && message.words[1] != NULL)
-            state->step = atoi(message.words[1]);
+        if (message_step(&message) != 0)
+            state->step = message_step(&message);
 }
 
 /* Waits for one message; a keeper that is gone is the end of everything. */
@@ -122,23 +122,16 @@ static void wait_for_message(struct state *state, struct message *message)
     }
 }
 
-/* So that `ps` shows the name that the keeper has. */
-static void take_name(const char *program)
-{
-    const char *slash = strrchr(program, '/');
-    prctl(PR_SET_NAME, slash != NULL ? slash + 1 : program);
-}
-
 int asleep_main(char **arguments, char **environment, become_python *become)
 {
     struct state state = read_words(arguments);
     struct message message;
-    take_name(arguments[WORD_PROGRAM]);
+    prctl(PR_SET_NAME, base_name(arguments[WORD_PROGRAM])); /* which `ps` shows of the keeper */
     settle(&state);
     for (;;) {
         wait_for_message(&state, &message);
-        if (message_is(&message, "step") && message.words[1] != NULL) {
-            state.step = atoi(message.words[1]);
+        if (message_step(&message) != 0) {
+            state.step = message_step(&message);
         } else if (message_is(&message, "release")) {
             pipes_release(&state.pipes);
         } else if (message_is(&message, "open") && message.words[OPEN_WORDS] != NULL) {

@@ -71,6 +71,13 @@ void descriptors_keep_only(int *wanted, size_t count)
     close_from_to(next, INT_MAX);
 }
 
+int descriptors_open_regular(const char *path, struct stat *status)
+{
+    if (stat(path, status) != 0 || !S_ISREG(status->st_mode))
+        return -1;
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 bool descriptors_have_terminal(void)
 {
     for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; descriptor++) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 /* Fills closed ones of 0, 1 and 2, so that nothing of ours lands there; an exec closes them. */
 void descriptors_occupy_standard(void);
@@ -12,6 +13,10 @@ void descriptors_occupy_standard(void);
  * runner reads a step's pipes until nobody holds them, and so may the step's own children. The
  * array is sorted; what is negative in it counts as not there. */
 void descriptors_keep_only(int *wanted, size_t count);
+
+/* Opens a file to be read, and tells of it, if it is a regular one: what is none can be read only
+ * once. -1 otherwise. */
+int descriptors_open_regular(const char *path, struct stat *status);
 
 /* Tells whether one of 0, 1 and 2 is our controlling terminal. */
 bool descriptors_have_terminal(void);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -56,4 +57,9 @@ bool link_peek(int end, struct message *message)
 bool message_is(const struct message *message, const char *word)
 {
     return strcmp(message->words[0], word) == 0;
+}
+
+pid_t message_step(const struct message *message)
+{
+    return message_is(message, "step") && message->words[1] != NULL ? atoi(message->words[1]) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "tables.h"
 
@@ -25,6 +26,9 @@ bool link_receive(int end, struct message *message);
 
 /* Takes a look at one, which stays to be received. */
 bool link_peek(int end, struct message *message);
+
+/* Returns the pid of a message `step`; 0 for any other. */
+pid_t message_step(const struct message *message);
 
 bool message_is(const struct message *message, const char *word);
 

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -79,8 +78,8 @@ noreturn void newborn(const struct sleeper *sleeper, const struct ends *ends)
     /* Until it knows the step it waits as long as that takes: the keeper may yet leave all to
      * Python, and has then to find its environment as it was. */
     while (poll(&link, 1, step == 0 ? -1 : SETTLED_MS) > 0 && link_peek(ends->link, &message) &&
-           message_is(&message, "step") && message.words[1] != NULL) {
-        step = atoi(message.words[1]);
+           message_step(&message) != 0) {
+        step = message_step(&message);
         link_receive(ends->link, &message);
     }
     go_on(sleeper, ends, step);

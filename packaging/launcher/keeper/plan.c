@@ -2,12 +2,11 @@
 #include "plan.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "environment.h"
 #include "plain.h"
 #include "words.h"
@@ -160,14 +159,12 @@ static bool take_token(struct plan *plan, char *text)
     return true;
 }
 
-/* Takes the token from a regular file: what is none can be read only once. */
+/* Takes the token from a regular file. */
 static bool read_token(struct plan *plan, const char *path)
 {
     char text[TOKEN_FILE_BYTES + 1];
     struct stat status;
-    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
-        return false;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = descriptors_open_regular(path, &status);
     if (file < 0)
         return false;
     ssize_t length = read(file, text, sizeof text);

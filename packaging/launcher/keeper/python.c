@@ -1,12 +1,11 @@
 #define _GNU_SOURCE
 #include "python.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "environment.h"
 #include "line.h"
 
@@ -44,9 +43,7 @@ static bool is_python_text(const char *name)
     char head[4] = "";
     if (*name == '-') /* others are the interpreter's own options */
         return strcmp(name, "-") == 0 && !isatty(STDIN_FILENO);
-    if (stat(name, &status) != 0 || !S_ISREG(status.st_mode))
-        return false;
-    int file = open(name, O_RDONLY | O_CLOEXEC);
+    int file = descriptors_open_regular(name, &status);
     if (file < 0)
         return false;
     bool is_text = pread(file, head, sizeof head, 0) >= 0 &&

@@ -1,15 +1,15 @@
 #define _GNU_SOURCE
 #include "shells.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "environment.h"
 #include "line.h"
+#include "words.h"
 
 #define SHELL_WORDS 6   /* of ours in a command line: the name, -e, -c, TEXT or -s, -- */
 #define PREFIX_BYTES 64 /* `. /proc/self/fd/N LINE;` */
@@ -38,8 +38,7 @@ char **shells_plain_line(const struct plan *plan)
 
 bool shells_is_bash(const char *name)
 {
-    const char *slash = strrchr(name, '/');
-    return strcmp(slash != NULL ? slash + 1 : name, "bash") == 0;
+    return strcmp(base_name(name), "bash") == 0;
 }
 
 static bool is_in(const char *word, const char *const *words)
@@ -151,9 +150,7 @@ bool shells_prepare_bash(struct launches *launches, const struct plan *plan)
 static char *read_script(const char *path)
 {
     struct stat status;
-    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
-        return NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = descriptors_open_regular(path, &status);
     if (file < 0)
         return NULL;
     char *text = malloc(ARGUMENT_LIMIT + 1);
@@ -183,8 +180,7 @@ static bool prepare_sh_file(struct launches *launches, const struct plan *plan)
         *program = '\0';
     if (shells_is_bash(program))
         return false;
-    const char *slash = strrchr(program, '/');
-    if (slash != NULL && strcmp(slash, "/dash") == 0) /* would name a sourced file twice */
+    if (strcmp(base_name(program), "dash") == 0) /* would name a sourced file twice */
         launches->script = read_script(file);
     if (launches->script == NULL) {
         /* `.` looks for a name without a slash in PATH, where sh itself takes the file here. */

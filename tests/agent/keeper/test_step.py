@@ -4,6 +4,7 @@ import pytest
 
 from agent.config import read
 from agent.keeper import step
+from agent.keeper.hooks import launch
 from agent.keeper.hooks.launch import Launch
 
 
@@ -37,7 +38,7 @@ def test_plain(words, argv):
     ],
 )
 def test_candidates(name, path, candidates):
-    assert step.candidates(name, {} if path is None else {"PATH": path}) == candidates
+    assert launch.candidates(name, {} if path is None else {"PATH": path}) == candidates
 
 
 def test_a_command_that_cannot_be_executed(tmp_path, capfd):
