@@ -204,7 +204,7 @@ def _add_serve(groups: _Groups) -> None:
 
 
 def _group(groups: _Groups, name: str, text: str) -> _Groups:
-    parser = groups.add_parser(name, help=text, description=text.capitalize() + ".")
+    parser = groups.add_parser(name, help=text, description=_sentence(text))
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
@@ -232,7 +232,11 @@ def _request(groups: _Groups, name: str, text: str, request: Request) -> _Parser
 
 
 def _leaf(groups: _Groups, name: str, text: str) -> _Parser:
-    return groups.add_parser(name, help=text, description=text.capitalize() + ".")
+    return groups.add_parser(name, help=text, description=_sentence(text))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _add_session_argument(parser: _Parser) -> None:
