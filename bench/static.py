@@ -30,6 +30,8 @@ STEPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
 }
 """Bare, behind `agent run`, and the target: ms over bare."""
 
+VARIABLES = 200
+"""In the environment of a step of a large CI; a bare bench has two."""
 
 Verdict = tuple[str, float, float]
 """A figure's name, what was reached, and the most that it may be."""
@@ -49,6 +51,7 @@ def main() -> int:
             verdicts = [
                 *measure_start(options.agent, options.rounds, folder, warm),
                 *measure_steps(options.agent, options.rounds, warm),
+                measure_build(options.agent, options.rounds, warm),
                 ("memory while a step runs, MiB", measure_memory(options.agent, (), warm), 0.5),
                 (
                     "failure to ssh line through a relay, ms",
@@ -83,15 +86,31 @@ def measure_start(agent: str, rounds: int, folder: str, warm: Mapping[str, str])
 def measure_steps(agent: str, rounds: int, environment: Mapping[str, str]) -> Iterator[Verdict]:
     """Measure steps that pass, with a cache and without: nothing is unpacked for them."""
     caches = {"": environment, ", no cache": {**environment, "HOLDFAST_CACHE": ""}}
-    for name, (bare, wrapped, limit) in STEPS.items():
-        taken: dict[str, list[float]] = {label: [] for label in ("bare", *caches)}
-        for _ in range(rounds * 10):  # each is over in a moment
-            taken["bare"].append(1000 * seconds(bare, environment))
-            for label, variables in caches.items():
-                taken[label].append(1000 * seconds((agent, "run", *wrapped), variables))
-        medians = {label: statistics.median(values) for label, values in taken.items()}
-        for label in caches:
-            yield (f"{name}, ms over bare{label}", medians[label] - medians["bare"], limit)
+    for name, (_, _, limit) in STEPS.items():
+        for label, over in over_bare(agent, rounds, name, caches).items():
+            yield (f"{name}, ms over bare{label}", over, limit)
+
+
+def measure_build(agent: str, rounds: int, environment: Mapping[str, str]) -> Verdict:
+    """Measure a step that passes with as many variables as a build has."""
+    build = {f"CI_VARIABLE_NUMBER_{number}": "of a build that has many" for number in range(VARIABLES)}
+    name = "true"
+    (over,) = over_bare(agent, rounds, name, {"": {**environment, **build}}).values()
+    return (f"{name}, ms over bare, {VARIABLES} variables", over, STEPS[name][2])
+
+
+def over_bare(
+    agent: str, rounds: int, name: str, environments: Mapping[str, Mapping[str, str]]
+) -> Mapping[str, float]:
+    """Return by how many ms a step takes longer behind `agent run` in each environment than bare in the first."""
+    bare, wrapped, _ = STEPS[name]
+    taken: dict[str, list[float]] = {label: [] for label in ("bare", *environments)}
+    for _ in range(rounds * 10):  # each is over in a moment
+        taken["bare"].append(1000 * seconds(bare, next(iter(environments.values()))))
+        for label, variables in environments.items():
+            taken[label].append(1000 * seconds((agent, "run", *wrapped), variables))
+    medians = {label: statistics.median(values) for label, values in taken.items()}
+    return {label: medians[label] - medians["bare"] for label in environments}
 
 
 if __name__ == "__main__":

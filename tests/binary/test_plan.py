@@ -153,6 +153,15 @@ def test_a_repeated_variable_counts_once(shown):
     assert b"token=t" in fields
 
 
+def test_every_variable_of_many_stays(shown):
+    """Also those that the search for repeated ones takes for each other at first: of 5000 names many do."""
+    environment = {f"NAME_{number}": str(number) for number in range(5000)}
+    fields = taken(shown, ["--", "x"], environment)
+    assert [field for field in fields if field.startswith(b"environment=")] == sorted(
+        f"environment={name}={value}".encode() for name, value in environment.items()
+    )
+
+
 @pytest.mark.parametrize(
     "content", ["token\n", "  token", "to ken", "", "x" * 512 + "\n", "x" * 513, "t\u00f6ken", "a\0b"]
 )
