@@ -35,7 +35,9 @@ TEXTS = {"agent/keeper/hooks": "hook_", "agent/session/inspect": "inside_"}
 
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 INTERPRETER_LIBRARIES = ("-Wl,-Bstatic", "-lexpat", "-lz", "-Wl,-Bdynamic", "-lm")
-LAUNCHER_SOURCES = ("main", "program", "start", "cache", "directory", "install", "payload")
+STARTING = ("program", "start", "cache", "directory", "install", "payload")
+"""The launcher's sources that a step which passes has no need of."""
+
 KEEPER_ALONE = "standalone.c"
 """The keeper's own program, for its tests."""
 
@@ -185,7 +187,11 @@ def build_interpreter(work: str, tree: str, target: Target) -> str:
 
 
 def build_launcher(build: str, work: str, output: str, target: Target) -> None:
-    """Compile the launcher with the payload inside, static."""
+    """Compile the launcher with the payload inside, static.
+
+    What `agent run` needs lies together at the front, the C library behind it, and then the rest; code and constants
+    are in one segment. A step pays for each of the kernel's mappings, and for each piece of 64 KiB that is touched.
+    """
     zstd = os.path.join(build, "zstd")
     decoder = os.path.join(work, "zstd.o")
     flags = ("-static", "-ffunction-sections", "-fdata-sections", "-I", zstd)
@@ -199,21 +205,17 @@ def build_launcher(build: str, work: str, output: str, target: Target) -> None:
         )
     subprocess.run([sys.executable, os.path.join(LAUNCHER, "generate.py"), work], check=True)
     keeper = sorted(name for name in os.listdir(KEEPER) if name.endswith(".c") and name != KEEPER_ALONE)
-    sources = [os.path.join(LAUNCHER, f"{name}.c") for name in LAUNCHER_SOURCES]
-    sources += [os.path.join(KEEPER, name) for name in keeper]
+    first = [os.path.join(LAUNCHER, "main.c"), *(os.path.join(KEEPER, name) for name in keeper)]
+    first += [os.path.join(work, "tables.c")]
+    rest = [os.path.join(LAUNCHER, f"{name}.c") for name in STARTING]
+    rest += [os.path.join(work, "contents.c"), decoder, os.path.join(LAUNCHER, "payload.S")]
     unfinished = os.path.join(work, target.binary)
     subprocess.run(
         [
             *(*target.musl_gcc, "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
-            *("-I", LAUNCHER, "-I", KEEPER, "-I", work),
-            *(
-                *sources,
-                os.path.join(work, "tables.c"),
-                os.path.join(work, "contents.c"),
-                os.path.join(LAUNCHER, "payload.S"),
-                f"-Wa,-I{work}",
-            ),
-            *(decoder, "-Wl,--gc-sections", "-Wl,--build-id=none", "-s", "-o", unfinished),
+            *("-I", LAUNCHER, "-I", KEEPER, "-I", work, f"-Wa,-I{work}"),
+            *(*first, "-lc", *rest),
+            *("-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-s", "-o", unfinished),
         ],
         check=True,
     )
