@@ -172,9 +172,9 @@ def texts() -> dict[str, bytes]:
     return {
         "HOOK_BASH": shells.bash_hook(None, traced=False).encode(),
         "HOOK_BASH_TRACED": shells.bash_hook(None, traced=True).encode(),
-        "HOOK_BASH_FAILED": shells.text_of("hook_bash_failed.sh").encode() + b"\n",
+        "HOOK_BASH_FAILED": shells.failed_line("hook_bash_failed.sh").encode(),
         "HOOK_SH": shells.text_of("hook_sh.sh").encode(),
-        "HOOK_SH_FAILED": shells.text_of("hook_sh_failed.sh").encode() + b"\n",
+        "HOOK_SH_FAILED": shells.failed_line("hook_sh_failed.sh").encode(),
         "HOOK_PYTHON": python.hook(),
         "BOOT_PYTHON": python._BOOT.encode(),
     }

@@ -8,20 +8,13 @@ exec @TEXT@<&-
 # Which command failed, and where. $_ is the step's own: the last word puts it back.
 builtin trap '{ __holdfast_at=("$?" "$LINENO" "$BASH_COMMAND" "$_")
 \builtin : "${__holdfast_at[3]}"; } 2>/dev/null' ERR
-# What is to be done after a failure is read only then, and what reads it is parsed only then: most steps pass.
-# -t: the number may be another's now. A step may have functions with the names of our builtins: those are lost in
-# its prompt.
-__holdfast_end=('\builtin set +eux; \builtin trap - DEBUG ERR
-\builtin unset -f [ builtin command eval printf read set test
-__holdfast_failed=
-while \test -p /proc/self/fd/@REPORT@ && IFS= \read -r -t5 __holdfast_line </proc/self/fd/@ANSWERS@ &&
-    \test "$__holdfast_line"; do
-    __holdfast_failed+="$__holdfast_line
-"
-done
-\command eval "$__holdfast_failed"')
+# What is to be done after a failure is read only then: most steps pass. -t: the number may be another's now.
+# A DEBUG trap of the step's is run before our `case`, and may write.
 builtin trap '{ case $? in 0) ;; *)
-__holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}" "${BASH_LINENO-}" "$__holdfast_end")
-\builtin eval "${__holdfast_end[4]}";; esac; } 2>/dev/null >&2' EXIT
+__holdfast=$? __holdfast_end=("$-" "$BASH_COMMAND" "${FUNCNAME-}" "${BASH_LINENO-}")
+\builtin trap - DEBUG ERR
+\builtin test -p /proc/self/fd/@REPORT@ &&
+    IFS= \builtin read -r -t5 __holdfast_line </proc/self/fd/@ANSWERS@ &&
+    \builtin eval "$__holdfast_line";; esac; } 2>/dev/null >&2' EXIT
 @SHOW@
 @BASH_ENV@

@@ -79,7 +79,11 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     words = (*start, "-c", text, *config.command)
     hook = fill_in(text_of("hook_sh.sh"), numbers).encode()
     return Launch(
-        words, config.environment, armed=True, hook=hook, failed=failed("hook_sh_failed.sh", numbers)
+        words,
+        config.environment,
+        armed=True,
+        hook=hook,
+        failed=fill_in(failed_line("hook_sh_failed.sh"), numbers).encode(),
     )
 
 
@@ -100,7 +104,7 @@ def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
         environment,
         armed=True,
         hook=os.fsencode(hook),
-        failed=failed("hook_bash_failed.sh", numbers),
+        failed=fill_in(failed_line("hook_bash_failed.sh"), numbers).encode(),
     )
 
 
@@ -174,9 +178,10 @@ def text_of(name: str) -> str:
     return "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
-def failed(name: str, numbers: Numbers) -> bytes:
-    """Return what a hook evaluates after a failure, as it reads it: to the first empty line."""
-    return fill_in(text_of(name), numbers).encode() + b"\n"
+def failed_line(name: str) -> str:
+    """Return what a hook evaluates after a failure, as it reads it: one line, still without the numbers."""
+    lines = text_of(name).replace("\\\n", "\n").splitlines()
+    return " ".join(line.strip() for line in lines) + "\n"
 
 
 def _content(name: str) -> str | None:

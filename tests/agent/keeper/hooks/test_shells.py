@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 from hypothesis import given
@@ -228,16 +229,28 @@ def test_hooks_are_small(name):
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_shells_read_nothing_that_is_for_readers(name):
-    """What follows a failure ends at its first empty line; a comment in the trap's own text would be no comment."""
+    """A comment in the trap's own text, or in what becomes one line, would be none."""
     lines = shells.text_of(name).splitlines()
     assert all(lines)
     assert not any(line.lstrip().startswith("#") for line in lines)
 
 
-def test_what_follows_a_failure_is_whole():
-    text = shells.failed("hook_sh_failed.sh", NUMBERS)
-    assert text.endswith(b"\n\n")
-    assert text.count(b"\n\n") == 1
+@pytest.mark.parametrize(
+    ("name", "shell"),
+    [
+        ("hook_bash_failed.sh", ["bash"]),
+        ("hook_sh_failed.sh", ["dash"]),
+        ("hook_sh_failed.sh", ["busybox", "sh"]),
+        ("hook_sh_failed.sh", ["bash", "--posix"]),
+    ],
+)
+def test_what_follows_a_failure_is_one_line(name, shell):
+    """The hook reads it with one `read`; that it is a program still is for the shell to say."""
+    line = shells.failed_line(name)
+    assert line.endswith("\n")
+    assert line.count("\n") == 1
+    assert len(line) < 4096
+    subprocess.run([*shell, "-n", "-c", line], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("agent", ["/addon/agent", "/tmp/it's here/agent", "/tmp/a b;c/agent"])
