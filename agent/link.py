@@ -29,7 +29,8 @@ blank, at most `LIMIT` bytes. This docstring is the contract that every keeper i
 | `unknown` | `-` | it is not ours: another's trap called us when it had failed (drop-in mode) |
 
 STATUS is an exit code 0…255, or `-N` for a death by signal N, as in `subprocess`.
-`step` comes from the keeper where a session process was forked anew for a step that runs or has ended.
+`step` comes from the keeper where a session process was forked anew for a step that runs or has ended. One that is
+still in the keeper's own memory (in C) reads it there, and gets no message.
 Both have an end of the answers' pipe: the interpreter goes on dying when both have let go of it. The keeper does so
 before `goodbye`; the session process when it is told to `release`, or at the latest at its own end.
 An end of file on the session process' side means that the keeper was killed.

@@ -31,7 +31,7 @@ STEPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...], float]] = {
 """Bare, behind `agent run`, and the target: ms over bare."""
 
 VARIABLES = 200
-"""In the environment of a step of a large CI; a bare bench has two."""
+"""Of a build in a large CI; the other rows have two."""
 
 Verdict = tuple[str, float, float]
 """A figure's name, what was reached, and the most that it may be."""

@@ -1,9 +1,9 @@
 #include "arm.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "python.h"
 #include "shells.h"
 
@@ -26,7 +26,7 @@ static bool prepare_plain(struct launches *launches, const struct plan *plan)
 static bool make_room(struct bytes *text, const struct bytes *template)
 {
     size_t room = template->length + MOST_PLACES * NUMBER_BYTES;
-    *text = (struct bytes){malloc(room), room};
+    *text = (struct bytes){memory_take(room), room};
     return text->start != NULL;
 }
 

@@ -31,7 +31,10 @@ struct joints {
 struct birth {
     const struct sleeper *sleeper;
     struct joints joints;
+    volatile pid_t step;
 };
+
+static struct birth birth;
 
 static bool join(struct joints *joints, bool has_token)
 {
@@ -47,40 +50,48 @@ static bool join(struct joints *joints, bool has_token)
 
 static int be(void *argument)
 {
-    const struct birth *birth = argument;
-    const struct ends ends = {.link = birth->joints.link[1], .token = birth->joints.token[0]};
-    close(birth->joints.link[0]);
-    if (birth->joints.token[1] >= 0)
-        close(birth->joints.token[1]);
-    newborn(birth->sleeper, &ends);
+    const struct ends ends = {
+        .link = birth.joints.link[1],
+        .token = birth.joints.token[0],
+        .step = &birth.step,
+    };
+    (void)argument;
+    close(birth.joints.link[0]);
+    if (birth.joints.token[1] >= 0)
+        close(birth.joints.token[1]);
+    newborn(birth.sleeper, &ends);
 }
 
 /* As a thread it has our memory, and is a process all the same. An emulator knows no such thing. */
-static pid_t clone_or_fork(struct birth *birth)
+static pid_t clone_or_fork(bool *beside_us)
 {
     static char stack[STACK_BYTES] __attribute__((aligned(16)));
-    pid_t pid = clone(be, stack + sizeof stack, CLONE_VM | SIGCHLD, birth);
+    pid_t pid = clone(be, stack + sizeof stack, CLONE_VM | SIGCHLD, NULL);
+    *beside_us = pid > 0;
     if (pid >= 0 || errno != EINVAL)
         return pid;
     pid = fork();
     if (pid == 0)
-        be(birth);
+        be(NULL);
     return pid;
 }
 
 void child_fork(struct child *child, const struct sleeper *sleeper, const char *token)
 {
-    static struct birth birth;
     struct joints *joints = &birth.joints;
+    bool beside_us;
     child->exists = false;
     birth.sleeper = sleeper;
+    birth.step = 0;
     if (!join(joints, *token != '\0'))
         return;
-    pid_t pid = clone_or_fork(&birth);
+    pid_t pid = clone_or_fork(&beside_us);
     close(joints->link[1]);
-    close(joints->token[0]);
+    if (joints->token[0] >= 0)
+        close(joints->token[0]);
     *child = (struct child){
         .exists = pid > 0,
+        .beside_us = beside_us,
         .pid = pid,
         .link = joints->link[0],
         .token_pipe = joints->token[1],
@@ -111,6 +122,14 @@ bool child_wait_until_ready(const struct child *child)
     struct message message;
     return has_word(child, READY_MS) && link_peek(child->link, &message) &&
            message_is(&message, "ready");
+}
+
+void child_tell_step(const struct child *child, pid_t step)
+{
+    if (child->beside_us)
+        birth.step = step;
+    else
+        link_send(child->link, "step %d", (int)step);
 }
 
 void child_confirm(struct child *child)

@@ -12,6 +12,7 @@
 
 struct child {
     bool exists; /* else there is none, and nothing else here counts */
+    bool beside_us; /* in our memory, until it has its own */
     pid_t pid;
     int link;
     int token_pipe; /* into which the token is written when nobody else can read it; -1 without */
@@ -30,6 +31,9 @@ void child_fork(struct child *child, const struct sleeper *sleeper, const char *
 /* Waits until it is out of reach of our group, and returns whether it got there. Changes nothing:
  * the step's process does so, which has our memory only where no emulator gives it a copy. */
 bool child_wait_until_ready(const struct child *child);
+
+/* Tells it the step. One beside us reads that when it wakes, and is not woken for it. */
+void child_tell_step(const struct child *child, pid_t step);
 
 /* Takes its word that it is ready; ends one that has not given it: then there is none. */
 void child_confirm(struct child *child);

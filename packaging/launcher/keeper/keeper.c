@@ -236,7 +236,7 @@ static const char *begin(struct keeper *keeper)
     struct pipes *pipes = &keeper->pipes;
     signals_take_over(&keeper->arrived);
     descriptors_occupy_standard();
-    keeper->watch.pipes = pipes_make(pipes) ? pipes : NULL;
+    keeper->watch.pipes = pipes_make(pipes, keeper->launches.armed.armed) ? pipes : NULL;
     keeper->sessions.sleeper.pipes = keeper->watch.pipes;
     if (prctl(PR_SET_DUMPABLE, 0) != 0) /* our memory and descriptors are nobody's to look at */
         return "prctl 4";
@@ -269,37 +269,23 @@ static bool find_launches(struct keeper *keeper, char **environment)
     return true;
 }
 
-static int become_without_session(struct keeper *keeper, char **environment)
-{
-    if (!find_launches(keeper, environment))
-        return LEAVE_TO_PYTHON;
-    return step_become(&keeper->launches.plain, &keeper->launches.plain);
-}
-
-/* Undoes what an exec would not. The environment is as it was: the session process has not touched
- * it before it knew the step. */
-static int leave_to_python(struct keeper *keeper)
-{
-    child_reap(&keeper->watch.session);
-    signals_give_back(&keeper->arrived);
-    return LEAVE_TO_PYTHON;
-}
-
 int keeper_main(const char *program, char **words, char **environment)
 {
     static struct keeper keeper;
     if (!plan_begin(&keeper.plan, words, environment))
         return LEAVE_TO_PYTHON;
+    if (!keeper.plan.never && !proc_is_mounted())
+        return LEAVE_TO_PYTHON;
+    if (!find_launches(&keeper, environment))
+        return LEAVE_TO_PYTHON;
     if (keeper.plan.never)
-        return become_without_session(&keeper, environment);
+        return step_become(&keeper.launches.plain, &keeper.launches.plain);
     keeper.sessions = (struct sessions){
         .watch = &keeper.watch,
         .sleeper = {.program = program, .words = words, .environment = environment},
         .token = keeper.plan.token,
     };
     const char *refused = begin(&keeper);
-    if (!proc_is_mounted() || !find_launches(&keeper, environment))
-        return leave_to_python(&keeper);
     if (refused == NULL)
         refused = prepare(&keeper);
     if (refused == NULL)

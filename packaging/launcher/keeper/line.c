@@ -1,17 +1,17 @@
 #include "line.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "environment.h"
+#include "memory.h"
 #include "words.h"
 
 char **line_make(const char *const *first, char *const *rest)
 {
     size_t first_count = count_words((char *const *)first), rest_count = count_words(rest);
-    char **line = calloc(first_count + rest_count + 2, sizeof *line);
+    char **line = memory_take((first_count + rest_count + 2) * sizeof *line);
     if (line == NULL)
         return NULL;
     line++;

@@ -2,11 +2,27 @@
 #include "memory.h"
 
 #include <elf.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#define AT_HAND_BYTES (64 * 1024) /* what is not used takes no memory */
+#define ALIGNMENT sizeof(void *)
+
+void *memory_take(size_t bytes)
+{
+    static struct {
+        size_t taken;
+        char bytes[AT_HAND_BYTES] __attribute__((aligned(ALIGNMENT)));
+    } at_hand;
+    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (rounded > AT_HAND_BYTES - at_hand.taken)
+        return calloc(1, bytes);
+    at_hand.taken += rounded;
+    return at_hand.bytes + at_hand.taken - rounded;
+}
 
 #if UINTPTR_MAX > UINT32_MAX
 typedef Elf64_Phdr segment_header;

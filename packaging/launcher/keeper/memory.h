@@ -2,6 +2,13 @@
 #ifndef MEMORY_H
 #define MEMORY_H
 
+#include <stddef.h>
+
+/* Returns memory that is all zero, and never given back; NULL where there is none. What a usual
+ * step needs is at hand: an allocator's start would take longer than all that is done with it, the
+ * more as the session process, beside us in this memory, has to be told of each page that moves. */
+void *memory_take(size_t bytes);
+
 /* Lets go of our own file's pages: what the start has read, and, as the kernel maps files in pieces
  * of 64 KiB, much beside. What the wait needs comes back by itself. */
 void memory_let_go(void);

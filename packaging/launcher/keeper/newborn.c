@@ -29,7 +29,7 @@ static void keep_over_exec(int descriptor)
 
 /* Runs this program anew: that gives us memory of our own, at the price of a moment that only a
  * step pays which is not over at once. */
-static noreturn void go_on(const struct sleeper *sleeper, const struct ends *ends, pid_t step)
+static noreturn void go_on(const struct sleeper *sleeper, const struct ends *ends)
 {
     static const struct pipes none = {.reports = -1, .answers = -1};
     static const struct numbers nothing = {-1, -1, -1};
@@ -38,7 +38,7 @@ static noreturn void go_on(const struct sleeper *sleeper, const struct ends *end
     const long long values[NUMBER_WORDS] = {
         ends->link,      pipes->reports, pipes->answers,
         numbers->report, numbers->answers, numbers->text,
-        (long long)pipes->inode, ends->token, step,
+        (long long)pipes->inode, ends->token, *ends->step,
     };
     char *started = (char *)getauxval(AT_EXECFN);
     char texts[NUMBER_WORDS][WORD_BYTES];
@@ -69,18 +69,13 @@ static noreturn void go_on(const struct sleeper *sleeper, const struct ends *end
 noreturn void newborn(const struct sleeper *sleeper, const struct ends *ends)
 {
     struct pollfd link = {.fd = ends->link, .events = POLLIN};
-    struct message message;
-    pid_t step = 0;
     setsid();
     signals_block_only(ONLY_SIGNAL(PARENT_DEATH));
     prctl(PR_SET_PDEATHSIG, PARENT_DEATH);
     link_send(ends->link, "ready");
-    /* Until it knows the step it waits as long as that takes: the keeper may yet leave all to
-     * Python, and has then to find its environment as it was. */
-    while (poll(&link, 1, step == 0 ? -1 : SETTLED_MS) > 0 && link_peek(ends->link, &message) &&
-           message_step(&message) != 0) {
-        step = message_step(&message);
-        link_receive(ends->link, &message);
-    }
-    go_on(sleeper, ends, step);
+    /* The step's process has the link's other end until it is the step: an end of file, too, comes
+     * only when all is told. */
+    while (poll(&link, 1, SETTLED_MS) == 0 && *ends->step == 0)
+        ;
+    go_on(sleeper, ends);
 }

@@ -4,6 +4,7 @@
 #define NEWBORN_H
 
 #include <stdnoreturn.h>
+#include <sys/types.h>
 
 #include "pipes.h"
 
@@ -18,6 +19,7 @@ struct sleeper {
 struct ends {
     int link;
     int token; /* where the token is read, once the keeper gives it; -1: there is none */
+    const volatile pid_t *step; /* in the keeper's memory, 0: not yet there */
 };
 
 /* Gets out of the runner's reach, says so, and as soon as anything else is to be done goes on as

@@ -14,27 +14,27 @@
 #define REPORT_BYTES 9 /* code=NNN and a NUL */
 #define HIGHEST_CODE 255
 
-/* Finds up to NUMBERS free numbers, the highest below the soft limit on open files. */
-static int find_free(int found[NUMBERS])
+/* Finds up to `wanted` free numbers, the highest below the soft limit on open files. */
+static int find_free(int found[NUMBERS], int wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return 0;
     int top = limit.rlim_cur > HIGHEST_NUMBER ? HIGHEST_NUMBER : (int)limit.rlim_cur - 1;
     int count = 0;
-    for (int i = 0; i <= NUMBER_TRIES && top - i >= LOWEST_NUMBER && count < NUMBERS; i++)
+    for (int i = 0; i <= NUMBER_TRIES && top - i >= LOWEST_NUMBER && count < wanted; i++)
         if (fcntl(top - i, F_GETFD) < 0)
             found[count++] = top - i;
     return count;
 }
 
-static bool open_pipes(struct pipes *pipes)
+static bool open_pipes(struct pipes *pipes, bool has_answers)
 {
-    int reports[2], answers[2];
+    int reports[2], answers[2] = {-1, -1};
     struct stat status;
     if (pipe2(reports, O_CLOEXEC) != 0)
         return false;
-    if (pipe2(answers, O_CLOEXEC) != 0) {
+    if (has_answers && pipe2(answers, O_CLOEXEC) != 0) {
         close(reports[0]);
         close(reports[1]);
         return false;
@@ -47,12 +47,12 @@ static bool open_pipes(struct pipes *pipes)
     return true;
 }
 
-bool pipes_make(struct pipes *pipes)
+bool pipes_make(struct pipes *pipes, bool has_hook)
 {
     int found[NUMBERS];
-    int count = find_free(found);
+    int count = find_free(found, has_hook ? NUMBERS : 1);
     *pipes = (struct pipes){.reports = -1, .answers = -1, .step_reports = -1, .step_answers = -1};
-    if (count == 0 || !open_pipes(pipes))
+    if (count == 0 || !open_pipes(pipes, count == NUMBERS))
         return false;
     pipes->mark = found[0];
     pipes->has_numbers = count == NUMBERS;

@@ -19,8 +19,9 @@ struct pipes {
     ino_t inode;            /* of the reports' pipe; 0: none */
 };
 
-/* Makes the pipes. False where no number is free, or no descriptor is left: then there are none. */
-bool pipes_make(struct pipes *pipes);
+/* Makes the pipes: without a hook only what marks the step. False where no number is free, or no
+ * descriptor is left: then there are none. */
+bool pipes_make(struct pipes *pipes, bool has_hook);
 
 /* Gives the step its ends, in the process that becomes it; false if it can only start plain. */
 bool pipes_hand_over(const struct pipes *pipes, const struct launch *launch);

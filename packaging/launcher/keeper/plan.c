@@ -2,12 +2,12 @@
 #include "plan.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "descriptors.h"
 #include "environment.h"
+#include "memory.h"
 #include "plain.h"
 #include "words.h"
 
@@ -204,7 +204,7 @@ static bool decide_times(struct plan *plan, const struct values *values)
 
 static bool copy_environment(struct plan *plan, char *const *environment)
 {
-    plan->environment = calloc(count_words(environment) + 2, sizeof *plan->environment);
+    plan->environment = memory_take((count_words(environment) + 2) * sizeof *plan->environment);
     if (plan->environment == NULL)
         return false;
     plan->environment_count = environment_copy(plan->environment, environment);

@@ -1,13 +1,13 @@
 #define _GNU_SOURCE
 #include "python.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "descriptors.h"
 #include "environment.h"
 #include "line.h"
+#include "memory.h"
 
 static const char *python_name(const struct plan *plan)
 {
@@ -27,12 +27,11 @@ char **python_plain_line(const struct plan *plan)
 static bool has_zip_end(int file, off_t size)
 {
     static const char sign[] = {'P', 'K', 5, 6};
-    char *tail = malloc(ZIP_TAIL_BYTES);
     off_t start = size > ZIP_TAIL_BYTES ? size - ZIP_TAIL_BYTES : 0;
-    ssize_t length = tail != NULL ? pread(file, tail, ZIP_TAIL_BYTES, start) : -1;
-    bool found = length < 0 || memmem(tail, (size_t)length, sign, sizeof sign) != NULL;
-    free(tail);
-    return found;
+    size_t room = (size_t)(size - start);
+    char *tail = memory_take(room);
+    ssize_t length = tail != NULL ? pread(file, tail, room, start) : -1;
+    return length < 0 || memmem(tail, (size_t)length, sign, sizeof sign) != NULL;
 }
 
 /* Tells whether the interpreter finds one text there: no archive, folder, compiled file, named
@@ -60,7 +59,7 @@ bool python_prepare(struct launches *launches, const struct plan *plan)
     if (plan->text == NULL && !is_python_text(plan->command[0]))
         return true;
     launches->argument_room = BOOT_PYTHON.length + MOST_PLACES * NUMBER_BYTES;
-    launches->argument = malloc(launches->argument_room);
+    launches->argument = memory_take(launches->argument_room);
     const char *words[] = {launches->plain.argv[0], "-c", launches->argument, NULL};
     launches->armed.argv = line_make(words, launches->plain.argv + 1);
     if (launches->argument == NULL || launches->armed.argv == NULL)

@@ -20,7 +20,7 @@ static void replace_process(const struct sessions *sessions)
     child_wait_until_ready(&watch->session);
     child_confirm(&watch->session);
     if (watch->session.exists && watch->has_step)
-        link_send(watch->session.link, "step %d", (int)watch->step.pid);
+        child_tell_step(&watch->session, watch->step.pid);
 }
 
 /* Tells the session process what became of the step; false if it is gone. */

@@ -9,6 +9,7 @@
 #include "descriptors.h"
 #include "environment.h"
 #include "line.h"
+#include "memory.h"
 #include "words.h"
 
 #define SHELL_WORDS 6   /* of ours in a command line: the name, -e, -c, TEXT or -s, -- */
@@ -132,8 +133,8 @@ bool shells_prepare_bash(struct launches *launches, const struct plan *plan)
         return true; /* it is interactive */
     size_t count = plan->environment_count;
     launches->argument_room = sizeof BASH_ENV_ENTRY + NUMBER_BYTES;
-    launches->argument = malloc(launches->argument_room);
-    launches->armed.environment = calloc(count + 2, sizeof *plan->environment);
+    launches->argument = memory_take(launches->argument_room);
+    launches->armed.environment = memory_take((count + 2) * sizeof *plan->environment);
     if (launches->argument == NULL || launches->armed.environment == NULL)
         return false;
     memcpy(launches->armed.environment, plan->environment, count * sizeof *plan->environment);
@@ -153,20 +154,19 @@ static char *read_script(const char *path)
     int file = descriptors_open_regular(path, &status);
     if (file < 0)
         return NULL;
-    char *text = malloc(ARGUMENT_LIMIT + 1);
+    size_t room = status.st_size < ARGUMENT_LIMIT ? (size_t)status.st_size + 1 : ARGUMENT_LIMIT;
+    char *text = memory_take(room + 1);
     size_t length = 0;
     ssize_t count = text != NULL ? 1 : -1;
-    while (count > 0 && length < ARGUMENT_LIMIT) {
-        count = read(file, text + length, ARGUMENT_LIMIT - length);
+    while (count > 0 && length < room) {
+        count = read(file, text + length, room - length);
         length += count > 0 ? (size_t)count : 0;
     }
     close(file);
-    if (count < 0 || memchr(text, '\0', length) != NULL) {
-        free(text);
+    bool has_grown = length == room && room < ARGUMENT_LIMIT;
+    if (count < 0 || has_grown || memchr(text, '\0', length) != NULL)
         return NULL;
-    }
-    text[length] = '\0';
-    return text;
+    return text; /* what follows is zero */
 }
 
 /* What stands behind the hook for a script in a file. False where sh is started plain. */
@@ -199,7 +199,7 @@ bool shells_prepare_sh(struct launches *launches, const struct plan *plan)
     if (plan->text == NULL && !prepare_sh_file(launches, plan))
         return true;
     launches->argument_room = strlen(launches->script) + PREFIX_BYTES;
-    launches->argument = malloc(launches->argument_room);
+    launches->argument = memory_take(launches->argument_room);
     const char *words[SHELL_WORDS + 1] = {"sh"};
     size_t count = 1;
     if (plan->errexit)

@@ -125,7 +125,7 @@ static int be(void *argument)
         /* Else it was killed with our group, and the keeper with it, maybe later: we still die with
          * the keeper. */
         if (child_wait_until_ready(start->session)) {
-            link_send(start->session->link, "step %d", (int)getpid());
+            child_tell_step(start->session, getpid());
             prctl(PR_SET_PDEATHSIG, 0);
         }
         signals_give_back(start->arrived);
