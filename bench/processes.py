@@ -1,7 +1,9 @@
 """What processes cost: CPU time, and memory as Pss."""
 
+import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -9,6 +11,10 @@ from bench.errors import BenchError
 
 USERS_OWN = frozenset({"bash", "sh", "dash", "cat", "yes", "sleep", "wc"})
 """Commands that users and steps run: no part of what carries them."""
+
+PROCESSOR_GROUPS = ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup")
+"""Where groups that share processors are made: cgroup v1, and v2."""
+OWN_GROUP = "holdfast-bench"
 
 
 def server_side(roots: Iterable[int]) -> list[psutil.Process]:
@@ -57,3 +63,49 @@ def memory_mib(processes: Iterable[psutil.Process]) -> float:
             else:
                 own += mapping.pss
     return (own + shared.total()) / 2**20
+
+
+@contextmanager
+def processor_group() -> Iterator[bool]:
+    """Be in a group of its own that shares the processors with others, as every container is.
+
+    Yields False where none can be made. In such a group the kernel does not share them out by session besides, which
+    it may do outside (sched_autogroup).
+    """
+    group = next((path for root in PROCESSOR_GROUPS if (path := _make_group(root)) is not None), None)
+    if group is None:
+        yield False
+        return
+    home = os.path.join(os.path.dirname(group), _current_group().lstrip("/"))
+    try:
+        _join(group)
+        yield True
+    finally:
+        _join(home)
+        os.rmdir(group)
+
+
+def _make_group(root: str) -> str | None:
+    path = os.path.join(root, OWN_GROUP)
+    try:
+        os.mkdir(path)
+        if os.path.exists(os.path.join(path, "cpu.shares")) or os.path.exists(
+            os.path.join(path, "cpu.weight")
+        ):
+            return path
+        os.rmdir(path)
+    except OSError:  # not root, or in a container, which is such a group
+        pass
+    return None
+
+
+def _current_group() -> str:
+    """Return the path of the group that we are in: in cgroup v1 that for processors, else the only one."""
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        groups = [line.rstrip("\n").split(":", 2) for line in file]
+    return next(path for wanted in ("cpu", "") for _, names, path in groups if wanted in names.split(","))
+
+
+def _join(group: str) -> None:
+    with open(os.path.join(group, "cgroup.procs"), "w", encoding="ascii") as file:
+        file.write("0")
