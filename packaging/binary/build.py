@@ -190,7 +190,8 @@ def build_launcher(build: str, work: str, output: str, target: Target) -> None:
     """Compile the launcher with the payload inside, static.
 
     What `agent run` needs lies together at the front, the C library behind it, and then the rest; code and constants
-    are in one segment. A step pays for each of the kernel's mappings, and for each piece of 64 KiB that is touched.
+    are in one segment. A step pays for each of the kernel's mappings, for each piece of 64 KiB that is touched, and for
+    each page that is copied (data.ld).
     """
     zstd = os.path.join(build, "zstd")
     decoder = os.path.join(work, "zstd.o")
@@ -215,7 +216,8 @@ def build_launcher(build: str, work: str, output: str, target: Target) -> None:
             *(*target.musl_gcc, "-O2", *flags, *WARNINGS, f"-ffile-prefix-map={REPOSITORY}=."),
             *("-I", LAUNCHER, "-I", KEEPER, "-I", work, f"-Wa,-I{work}"),
             *(*first, "-lc", *rest),
-            *("-Wl,--gc-sections", "-Wl,-z,noseparate-code", "-Wl,--build-id=none", "-s", "-o", unfinished),
+            *("-Wl,--gc-sections", "-Wl,-z,noseparate-code", f"-Wl,-T,{os.path.join(LAUNCHER, 'data.ld')}"),
+            *("-Wl,--build-id=none", "-s", "-o", unfinished),
         ],
         check=True,
     )
