@@ -41,6 +41,13 @@ class Permission(StrEnum):
     ADMIN = "admin"
 
 
+DEFAULT_USER_PERMISSIONS = frozenset({Permission.VIEW, Permission.EXECUTE, Permission.AGENT})
+"""A member of a team runs builds and debugs them; administration is given by name."""
+
+DEFAULT_TOKEN_PERMISSIONS = frozenset({Permission.EXECUTE})
+"""To log in, which is what a token is for most of the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
     """A token as it is kept: never the token itself. Times are seconds since 1970; None: never."""

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from relay.accounts import (
+    DEFAULT_TOKEN_PERMISSIONS,
+    DEFAULT_USER_PERMISSIONS,
     Accounts,
     Permission,
     TokenRecord,
@@ -19,11 +21,6 @@ from relay.accounts import (
 from relay.accounts_sql import SqlAccounts
 from relay.errors import UsageError
 from relay.table import table
-
-DEFAULT_USER_PERMISSIONS = frozenset({Permission.VIEW, Permission.EXECUTE, Permission.AGENT})
-"""A member of a team runs builds and debugs them; administration is given by name."""
-
-DEFAULT_TOKEN_PERMISSIONS = frozenset({Permission.EXECUTE})
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -1,20 +1,18 @@
 """The `relay` command: its arguments, its output and its exit codes."""
 
 import argparse
-import asyncio
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from relay import admin, client, journal
-from relay.accounts import Permission, join
-from relay.app import Running, allow_many_files, running
+from relay.accounts import DEFAULT_TOKEN_PERMISSIONS, DEFAULT_USER_PERMISSIONS, Permission, join
 from relay.config import DEFAULT_HTTP, OPTIONS, Config, make_config, read_file, state_directory
 from relay.errors import RelayError, StartFailed, UsageError
-from tunnel.tuning import provide_user
+
+if TYPE_CHECKING:
+    from relay.client import Target
 
 EXIT_FAILURE = 1
 """It could not be done."""
@@ -27,7 +25,7 @@ _Groups: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  (it 
 Command = Callable[[Config, argparse.Namespace], Coroutine[object, object, None]]
 """Of a relay's own machine, with the relay's configuration."""
 
-Request = Callable[[client.Target, argparse.Namespace], None]
+Request = Callable[["Target", argparse.Namespace], None]
 """To a running relay, from wherever."""
 
 
@@ -45,11 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_command(command: Command, arguments: argparse.Namespace) -> None:
+    import asyncio  # noqa: PLC0415
+
     asyncio.run(command(_configure(arguments, os.environ), arguments))
 
 
 def _run_request(request: Request, arguments: argparse.Namespace) -> None:
-    request(client.Target.make(vars(arguments), os.environ), arguments)
+    from relay.client import Target  # noqa: PLC0415
+
+    request(Target.make(vars(arguments), os.environ), arguments)
 
 
 def _configure(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Config:
@@ -73,35 +75,26 @@ def _make_state_directory(path: str, config: Config) -> None:
 
 
 async def _serve(config: Config, arguments: argparse.Namespace) -> None:
-    journal.start()
-    allow_many_files()
-    provide_user()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with running(config) as relay:
-        _tell_addresses(relay, config)
-        if arguments.ready_fd is not None:
-            relay.announce(arguments.ready_fd)
-        await stopped.wait()
+    from relay.serve import serve  # noqa: PLC0415  (each command loads what it needs)
 
-
-def _tell_addresses(relay: Running, config: Config) -> None:
-    ssh = config.public_ssh or relay.ssh
-    _say(f"agents dial {'ws' if config.tls_cert is None else 'wss'}://{relay.http}")
-    _say(f"users dial ssh -p {ssh.port} TOKEN:ACCOUNT:SESSION@{ssh.host}")
-    _say(f"host key {relay.fingerprint}")
+    await serve(config, arguments.ready_fd, _say)
 
 
 async def _add_account(config: Config, arguments: argparse.Namespace) -> None:
+    from relay import admin  # noqa: PLC0415
+
     await admin.add_account(config.database, arguments.name)
 
 
 async def _add_user(config: Config, arguments: argparse.Namespace) -> None:
+    from relay import admin  # noqa: PLC0415
+
     await admin.add_user(config.database, arguments.account, arguments.login, frozenset(arguments.permission))
 
 
 async def _create_token(config: Config, arguments: argparse.Namespace) -> None:
+    from relay import admin  # noqa: PLC0415
+
     lifetime = None if arguments.expires is None else admin.parse_lifetime(arguments.expires)
     token, record = await admin.create_token(
         config.database, arguments.account, arguments.user, frozenset(arguments.permission), lifetime
@@ -111,25 +104,35 @@ async def _create_token(config: Config, arguments: argparse.Namespace) -> None:
 
 
 async def _list_tokens(config: Config, _arguments: argparse.Namespace) -> None:
+    from relay import admin  # noqa: PLC0415
+
     sys.stdout.write(await admin.list_tokens(config.database))
 
 
 async def _revoke_token(config: Config, arguments: argparse.Namespace) -> None:
+    from relay import admin  # noqa: PLC0415
+
     await admin.revoke_token(config.database, arguments.id)
 
 
-def _list_sessions(target: client.Target, arguments: argparse.Namespace) -> None:
+def _list_sessions(target: "Target", arguments: argparse.Namespace) -> None:
+    from relay import client  # noqa: PLC0415
+
     sys.stdout.write(client.list_sessions(target, arguments.build))
 
 
-def _enable_session(target: client.Target, arguments: argparse.Namespace) -> None:
+def _enable_session(target: "Target", arguments: argparse.Namespace) -> None:
+    from relay import client  # noqa: PLC0415
+
     ssh = client.enable_session(target, arguments.id)
     _say(f"session {arguments.id} is open" + ("; put your token in place of TOKEN:" if ssh else ""))
     if ssh:
         sys.stdout.write(ssh + "\n")
 
 
-def _abort_session(target: client.Target, arguments: argparse.Namespace) -> None:
+def _abort_session(target: "Target", arguments: argparse.Namespace) -> None:
+    from relay import client  # noqa: PLC0415
+
     client.abort_session(target, arguments.id)
     _say(f"session {arguments.id} is told to end")
 
@@ -159,13 +162,13 @@ def _make_parser() -> argparse.ArgumentParser:
     add = _command(user, "add", "add a user to an account", _add_user)
     add.add_argument("login", metavar="LOGIN")
     _add_account_option(add)
-    _add_permission_option(add, "the most that the user's tokens may allow", admin.DEFAULT_USER_PERMISSIONS)
+    _add_permission_option(add, "the most that the user's tokens may allow", DEFAULT_USER_PERMISSIONS)
 
     token = _group(groups, "token", "the tokens of users: for ssh, and for agents")
     create = _command(token, "create", "make a token and print it, once", _create_token)
     _add_account_option(create)
     create.add_argument("--user", metavar="LOGIN", required=True, help="the user whose token it is")
-    _add_permission_option(create, "what the token allows", admin.DEFAULT_TOKEN_PERMISSIONS)
+    _add_permission_option(create, "what the token allows", DEFAULT_TOKEN_PERMISSIONS)
     create.add_argument("--expires", metavar="DURATION", help="30d, 12h, 1h30m; without: never")
     _command(token, "list", "show all tokens, without the tokens themselves", _list_tokens)
     revoke = _command(token, "revoke", "make a token invalid", _revoke_token)

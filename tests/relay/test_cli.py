@@ -16,6 +16,7 @@ from tests.certificates import authority
 
 RELAY = [sys.executable, "-c", "import sys; from relay.cli import main; sys.exit(main())"]
 START_SECONDS = 30
+LOADED = "lambda: print('loaded:', sorted({'sqlalchemy', 'asyncssh'} & {*sys.modules}), file=sys.stderr)"
 
 
 @pytest.fixture(autouse=True)
@@ -211,3 +212,21 @@ def test_over_tls(tmp_path) -> None:
     status, said = relay.end(signal.SIGTERM)
     assert status == 0
     assert "relay: agents dial wss://" in said
+
+
+@pytest.mark.parametrize(
+    "line", [("token", "create", "--help"), ("session", "list", "--relay", "ws://127.0.0.1:1")]
+)
+def test_what_needs_no_relay_here_loads_none(line) -> None:
+    """A server and a database take half a second to load, which who asks a relay elsewhere should not wait for."""
+    program = (
+        f"import atexit, sys; from relay.cli import main; atexit.register({LOADED}); sys.exit(main({line!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "HOLDFAST_TOKEN": "hf_x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1:] == ["loaded: []"]
