@@ -90,14 +90,12 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
 def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
     """Return a command line that is bash's, with its hook in BASH_ENV: nothing in the line itself changes."""
     own = launch.environment.get("BASH_ENV")
-    if not reads_bash_env(launch.argv, launch.environment) or (
-        own and any(sign in own for sign in _EXPANDED)
-    ):
+    line = understand(launch.argv, launch.environment)
+    if not line.bears_hook or (own and any(sign in own for sign in _EXPANDED)):
         return launch
-    if reads_input(launch.argv) and os.isatty(0) and os.isatty(2):  # it is interactive
+    if line.reads_input and os.isatty(0) and os.isatty(2):  # it is interactive
         return launch
-    traced = traces(launch.argv, launch.environment)
-    hook = fill_in(bash_hook(own, traced=traced), numbers)
+    hook = fill_in(bash_hook(own, traced=line.traces), numbers)
     environment = {**launch.environment, "BASH_ENV": f"/proc/self/fd/{numbers.text}"}
     return Launch(
         launch.argv,
@@ -108,59 +106,44 @@ def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
     )
 
 
-def reads_bash_env(argv: tuple[str, ...], environment: "Mapping[str, str]") -> bool:
-    """Tell whether this command line of bash reads BASH_ENV, and runs a script by options that a hook can bear."""
+class BashLine:
+    """What a command line of bash says of how it starts.
+
+    `bears_hook`: it reads BASH_ENV, and runs a script by options that a hook can bear; only then the rest is known.
+    `reads_input`: its script is on standard input. `traces`: it may show commands from the start on.
+    """
+
+    __slots__ = ("bears_hook", "reads_input", "traces")
+
+    def __init__(self, *, bears_hook: bool, reads_input: bool = False, traces: bool = False) -> None:
+        self.bears_hook = bears_hook
+        self.reads_input = reads_input
+        self.traces = traces
+
+
+def understand(argv: tuple[str, ...], environment: "Mapping[str, str]") -> BashLine:
+    """Read a command line of bash as bash does: to its first word that is no option."""
+    unbearable = BashLine(bears_hook=False)
     if "POSIXLY_CORRECT" in environment or "POSIX_PEDANTIC" in environment:
-        return False
+        return unbearable
     if not set(environment.get("SHELLOPTS", "").split(":")).isdisjoint(_NOT_SET_OPTIONS):
-        return False
+        return unbearable
+    traces, letters, script = "SHELLOPTS" in environment, set[str](), None
     words = iter(argv[1:])
     for word in words:
         if word in _WORDS:
             continue
-        if word[:1] not in ("-", "+") or word in (STDIN, "--"):
-            return True
-        flags = word[1:]
-        if flags.endswith("o") and set(flags[:-1]) <= set(_FLAGS):
-            if next(words, "posix") in _NOT_SET_OPTIONS:
-                return False
-        elif not flags or not set(flags) <= set(_FLAGS + "cs"):
-            return False
-        elif "c" in flags:
-            return True
-    return True
-
-
-def reads_input(argv: tuple[str, ...]) -> bool:
-    """Tell whether a command line of bash that reads BASH_ENV has its script on standard input."""
-    words = iter(argv[1:])
-    for word in words:
-        if word in (STDIN, "--"):
-            return next(words, None) is None
-        if word[:1] not in ("-", "+"):
-            return False
-        if word in _WORDS:
-            continue
-        if "c" in word:
-            return False
-        if "s" in word:
-            return True
-        if word.endswith("o"):
-            next(words, None)
-    return True
-
-
-def traces(argv: tuple[str, ...], environment: "Mapping[str, str]") -> bool:
-    """Tell whether bash may show its commands from the start on: then it must not show ours."""
-    if "SHELLOPTS" in environment:
-        return True
-    words = iter(argv[1:])
-    for word in words:
-        if word[:1] not in ("-", "+") or word in (STDIN, "--"):
-            return False
-        if word not in _WORDS and ("x" in word or (word.endswith("o") and next(words, "") == "xtrace")):
-            return True
-    return False
+        if word in (STDIN, "--") or word[:1] not in ("-", "+"):
+            script = next(words, None) if word in (STDIN, "--") else word
+            break
+        flags = set(word[1:-1] if word.endswith("o") else word[1:])
+        option = next(words, "posix") if word.endswith("o") else None
+        if not flags <= set(_FLAGS + "cs") or option in _NOT_SET_OPTIONS or not word[1:]:
+            return unbearable
+        traces = traces or "x" in flags or option == "xtrace"
+        letters |= flags
+    reads_input = "c" not in letters and ("s" in letters or script is None)
+    return BashLine(bears_hook=True, reads_input=reads_input, traces=traces)
 
 
 def bash_hook(own: str | None, *, traced: bool) -> str:

@@ -55,68 +55,45 @@ static bool is_end_of_options(const char *word)
     return strcmp(word, "-") == 0 || strcmp(word, "--") == 0;
 }
 
-/* Tells whether this command line of bash reads BASH_ENV, and runs a script by options that a hook
- * can bear. */
-static bool reads_bash_env(char *const *words)
+/* What a command line of bash says of how it starts. */
+struct bash_line {
+    bool bears_hook;  /* it reads BASH_ENV, and runs a script by options that a hook can bear */
+    bool reads_input; /* its script is on standard input */
+    bool traces;      /* it may show commands from the start on: then it must not show ours */
+};
+
+/* Reads it as bash does: to its first word that is no option. Where no hook can be borne the rest
+ * is not known. */
+static struct bash_line understand(char *const *words)
 {
+    static const struct bash_line unbearable = {0};
+    struct bash_line line = {.bears_hook = true};
+    bool has_text = false, has_input = false;
+    const char *script = NULL;
     while (*++words != NULL) {
         const char *word = *words;
         if (is_in(word, BASH_WORDS))
             continue;
-        if ((*word != '-' && *word != '+') || is_end_of_options(word))
-            return true;
+        if (is_end_of_options(word) || (*word != '-' && *word != '+')) {
+            script = is_end_of_options(word) ? words[1] : word;
+            break;
+        }
         const char *flags = word + 1;
         size_t length = strlen(flags);
-        if (length > 0 && flags[length - 1] == 'o' && strspn(flags, BASH_FLAGS) >= length - 1) {
-            if (words[1] == NULL || is_in(*++words, BASH_NOT_SET_OPTIONS))
-                return false;
-        } else if (length == 0 || strspn(flags, BASH_FLAGS "cs") < length) {
-            return false;
-        } else if (strchr(flags, 'c') != NULL) {
-            return true;
-        }
-    }
-    return true;
-}
-
-/* Tells whether a command line of bash that reads BASH_ENV has its script on standard input. */
-static bool reads_input(char *const *words)
-{
-    while (*++words != NULL) {
-        const char *word = *words;
-        if (is_end_of_options(word))
-            return words[1] == NULL;
-        if (*word != '-' && *word != '+')
-            return false;
-        if (is_in(word, BASH_WORDS))
+        bool names_option = length > 0 && flags[length - 1] == 'o';
+        if (length == 0 || strspn(flags, BASH_FLAGS "cs") < length - names_option)
+            return unbearable;
+        line.traces |= strchr(flags, 'x') != NULL;
+        has_text |= strchr(flags, 'c') != NULL;
+        has_input |= strchr(flags, 's') != NULL;
+        if (!names_option)
             continue;
-        if (strchr(word, 'c') != NULL)
-            return false;
-        if (strchr(word, 's') != NULL)
-            return true;
-        if (word[strlen(word) - 1] == 'o' && *++words == NULL)
-            break;
+        if (*++words == NULL || is_in(*words, BASH_NOT_SET_OPTIONS))
+            return unbearable;
+        line.traces |= strcmp(*words, "xtrace") == 0;
     }
-    return true;
-}
-
-/* Tells whether bash may show its commands from the start on: then it must not show ours. */
-static bool traces(char *const *words)
-{
-    while (*++words != NULL) {
-        const char *word = *words;
-        if ((*word != '-' && *word != '+') || is_end_of_options(word))
-            return false;
-        if (is_in(word, BASH_WORDS))
-            continue;
-        if (strchr(word, 'x') != NULL)
-            return true;
-        if (word[strlen(word) - 1] != 'o')
-            continue;
-        if (*++words == NULL || strcmp(*words, "xtrace") == 0)
-            return *words != NULL;
-    }
-    return false;
+    line.reads_input = !has_text && (has_input || script == NULL);
+    return line;
 }
 
 /* The hook is in BASH_ENV: nothing in the command line changes. */
@@ -126,10 +103,10 @@ bool shells_prepare_bash(struct launches *launches, const struct plan *plan)
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         if (environment_get(plan->environment, odd[i]) != NULL)
             return false;
-    char **line = launches->plain.argv;
-    if (!reads_bash_env(line))
+    struct bash_line line = understand(launches->plain.argv);
+    if (!line.bears_hook)
         return true;
-    if (reads_input(line) && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+    if (line.reads_input && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
         return true; /* it is interactive */
     size_t count = plan->environment_count;
     launches->argument_room = sizeof BASH_ENV_ENTRY + NUMBER_BYTES;
@@ -139,7 +116,7 @@ bool shells_prepare_bash(struct launches *launches, const struct plan *plan)
         return false;
     memcpy(launches->armed.environment, plan->environment, count * sizeof *plan->environment);
     launches->armed.environment[count] = launches->argument;
-    launches->hook_template = traces(line) ? HOOK_BASH_TRACED : HOOK_BASH;
+    launches->hook_template = line.traces ? HOOK_BASH_TRACED : HOOK_BASH;
     launches->failed_template = HOOK_BASH_FAILED;
     launches->armed.armed = true;
     return true;

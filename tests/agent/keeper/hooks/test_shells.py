@@ -58,6 +58,7 @@ PLAIN = [
     "-o",
     "-O extglob FILE",
     "-Z FILE",
+    "-c -i TEXT",
 ]
 
 
@@ -175,8 +176,6 @@ def test_sh_that_is_plain(path):
     st.lists(st.text(max_size=8) | st.sampled_from([*" ".join(ARMED + PLAIN).split(), "-o", "+", "-", "--"]))
 )
 def test_no_command_line_is_too_odd(words):
-    assert shells.reads_bash_env(("bash", *words), {}) in (True, False)
-    assert shells.reads_input(("bash", *words)) in (True, False)
     launch = Launch(("bash", *words), {})
     assert shells.arm_bash_command(launch, NUMBERS).argv == launch.argv
 
@@ -211,8 +210,37 @@ QUIET = [
 
 @pytest.mark.parametrize("words", [*TRACED, *QUIET])
 def test_which_command_lines_show_commands(words):
-    assert shells.traces(("bash", *words.split()), {}) == (words in TRACED)
-    assert shells.traces(("bash", *words.split()), {"SHELLOPTS": "xtrace"})
+    argv = ("bash", *words.split())
+    assert shells.understand(argv, {}).traces == (words in TRACED)
+    line = shells.understand(argv, {"SHELLOPTS": "xtrace"})
+    assert line.traces or not line.bears_hook
+
+
+@pytest.mark.parametrize(
+    ("words", "from_input"),
+    [
+        *(
+            ("", True),
+            ("-e", True),
+            ("-s a", True),
+            ("-s -- a", True),
+            ("-", True),
+            ("--", True),
+            ("-eo errexit", True),
+        ),
+        *(
+            ("F", False),
+            ("-- F", False),
+            ("- F", False),
+            ("-eo errexit F", False),
+            ("-c x", False),
+            ("-s -c x", False),
+        ),
+        *(("-c -e x", False), ("-c", False)),
+    ],
+)
+def test_which_command_lines_have_their_script_on_standard_input(words, from_input):
+    assert shells.understand(("bash", *words.split()), {}).reads_input == from_input
 
 
 HOOKS = ["hook_bash.sh", "hook_bash_failed.sh", "hook_sh.sh", "hook_sh_failed.sh"]
