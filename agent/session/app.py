@@ -22,6 +22,7 @@ from agent.session.desk import Desk
 from agent.session.doors import Doors
 from agent.session.identity import new_session_id
 from agent.session.inspect.interpreter import Interpreter
+from agent.session.inspect.questions import ask_state
 from agent.session.inspect.records import Report
 from agent.session.lifecycle import Action, End, Event, Lifecycle, State
 from agent.session.log import Log
@@ -51,17 +52,22 @@ _SESSION_STATES = {
 }
 
 
-def run(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
-    """Serve one session until the keeper says goodbye."""
+def run(link: Link, config: Config, step: StepState, pipes: Pipes | None, asked: bool | None) -> None:
+    """Serve one session until the keeper says goodbye.
+
+    `asked`: whether a failed interpreter could be asked for its state; None: it has not been tried.
+    """
     provide_user()  # for us; shells get the step's own environment
     with asyncio.Runner(loop_factory=ThreadlessLoop) as runner:
-        runner.run(Session(link, config, step, pipes).serve())
+        runner.run(Session(link, config, step, pipes, asked).serve())
 
 
 class Session:
     """One session: events come in by `post`, `serve` moves the life cycle and carries its actions out."""
 
-    def __init__(self, link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
+    def __init__(
+        self, link: Link, config: Config, step: StepState, pipes: Pipes | None, asked: bool | None
+    ) -> None:
         self._link = link
         self._config = config
         self._pipes = pipes
@@ -81,6 +87,7 @@ class Session:
         self._program = os.path.abspath(sys.argv[0])
         self._workshop = Workshop(self._id, config.environment, os.path.dirname(self._program))
         self._host = Host(self._door(), self._workshop, self)
+        self._asked = asked
         self._interpreter: Interpreter | None = None
         self._doors: Doors
 
@@ -208,7 +215,10 @@ class Session:
         """Learn from a failed interpreter that waits where it failed, and what shells are to inherit."""
         if self._step.name != "reported" or self._interpreter or self._pipes is None:
             return
-        self._interpreter = Interpreter(self._config, self._pipes, guard.step(), self._program)
+        pid, asked = guard.step(), self._asked
+        if asked is None:  # it has failed only now
+            asked = ask_state(self._config, self._pipes, self._program, pid)
+        self._interpreter = Interpreter(self._config, self._pipes, pid, self._program, asked=asked)
         await self._interpreter.settle()
         if state := self._interpreter.known_state:
             self._workshop.adopt(state, self._interpreter.pid)

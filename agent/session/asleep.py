@@ -85,13 +85,14 @@ def sleep(link: Link, config: Config, pipes: Pipes | None, first: tuple[str, ...
 def wake(link: Link, config: Config, step: StepState, pipes: Pipes | None) -> None:
     """Open a session, and serve it to its end."""
     gc.enable()
+    asked = None
     if step.name == "reported" and pipes:
         from agent.session.inspect.questions import ask_state  # noqa: PLC0415  (while it answers, we import)
 
-        ask_state(config, pipes, os.path.abspath(sys.argv[0]), guard.step())
+        asked = ask_state(config, pipes, os.path.abspath(sys.argv[0]), guard.step())
     from agent.session import app  # noqa: PLC0415  (asyncio and asyncssh: 20 MiB, for failed steps only)
 
-    app.run(link, config, step, pipes)
+    app.run(link, config, step, pipes, asked)
 
 
 def fail(error: BaseException) -> "NoReturn":

@@ -148,6 +148,25 @@ def test_a_step_that_fails_is_held_with_the_same_logins(launch, ssh):
     assert "resumed; exit code 3, the step's own: exit code 4" in log
 
 
+@pytest.mark.parametrize("kind", ["bash", "sh"])
+def test_shells_that_open_after_the_failure_begin_where_it_failed(launch, ssh, kind):
+    """Those from before have what there was then."""
+    script = "echo ready; read -r x; cd /usr/lib; export CHANGED=yes; exit 4"
+    run = launch("--shell", kind, "-c", script)
+    run.until("ready")
+    run.signal(signal.SIGUSR1)
+    before = ssh(run, tty=True)
+    before.type(b'echo "in ${PWD##*/}, changed: $CHANGED".\n')
+    before.until("changed: .")
+    run.type(b"go\n")
+    run.until("Wait for SSH", times=2)
+    after = ssh(run, tty=True)
+    after.type(b'echo "in ${PWD##*/}, changed: $CHANGED".\n')
+    after.until("in lib, changed: yes.")
+    after.type(b"agent resume\n")
+    assert run.wait() == 4
+
+
 def test_a_step_that_passes_waits_for_those_who_are_in(launch, ssh):
     """At most for `--linger`; the verdict is the step's."""
     runs = [asked(launch), asked(launch, "--linger", "1s")]

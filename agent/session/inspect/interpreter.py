@@ -45,12 +45,17 @@ class Inspector(Protocol):
 
 
 class Interpreter:
-    """A failed step's interpreter, which waits. Its prompt's PTY stays, for it may become its terminal."""
+    """A failed step's interpreter, which waits. Its prompt's PTY stays, for it may become its terminal.
 
-    def __init__(self, config: Config, pipes: Pipes, pid: int, agent: str) -> None:
+    `asked`: it was asked for its state, and may answer.
+    """
+
+    def __init__(self, config: Config, pipes: Pipes, pid: int, agent: str, *, asked: bool) -> None:
         self.pid = pid
         self.report: asyncio.Future[records.Report] = asyncio.get_running_loop().create_future()
         self.state: asyncio.Future[records.ShellState | None] = asyncio.get_running_loop().create_future()
+        if not asked:
+            self.state.set_result(None)
         self._config = config
         self._pipes = pipes
         self._agent = agent

@@ -14,15 +14,19 @@ BASH = "bash"
 """What a command line without --shell is, if it is armed."""
 
 
-def ask_state(config: Config, pipes: Pipes, agent: str, pid: int) -> None:
-    """Have the state written by the interpreter `pid`, if that can be asked at all.
+def ask_state(config: Config, pipes: Pipes, agent: str, pid: int) -> bool:
+    """Have the state written by the interpreter `pid`; False if that cannot be asked: then none will come.
 
     A shell forks for it, and one that cannot would lose its exit code in trying (`--pids-limit`, `ulimit -u`).
     """
     language = config.shell or BASH
     if language in ("bash", "sh") and not _could_fork(pid):
-        return
-    _ask(pipes, _LANGUAGES[language].state(_place(pipes, agent)))
+        return False
+    try:
+        _ask(pipes, _LANGUAGES[language].state(_place(pipes, agent)))
+    except OSError:  # it is gone
+        return False
+    return True
 
 
 def ask_prompt(config: Config, pipes: Pipes, agent: str, pty: str) -> None:
