@@ -18,8 +18,8 @@ OTHER_AGENT = os.environ.get("HOLDFAST_TEST_AGENT")
 AGENT = OTHER_AGENT or os.path.join(os.path.dirname(sys.executable), "agent")
 MARK = "HOLDFAST_TEST_RUN"
 """In the environment of all that a test starts: so what it left behind is found."""
-USER = "12345"
-"""An id that has no passwd entry, as containers like it."""
+USER = str(23450 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+"""An id that has no passwd entry, as containers like it. Of this worker alone: a limit counts all that a user has."""
 SSH = (
     *("ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", "-o", "IdentityAgent=none"),
     *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
