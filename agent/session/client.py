@@ -173,7 +173,7 @@ def _raw_terminal() -> Iterator[None]:
         yield
         return
     settings = termios.tcgetattr(0)
-    tty.setraw(0)
+    tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is for the prompt
     try:
         yield
     finally:

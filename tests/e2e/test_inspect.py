@@ -80,6 +80,17 @@ def left(terminal):
     return terminal.exitstatus
 
 
+def test_what_was_typed_ahead_is_for_the_prompt(agent, inspect):
+    """As one pastes several lines."""
+    way = agent(["--shell", "bash", "-c", "exit 7"]).way()
+    terminal = inspect(way, command="read -r _; agent inspect", prompt=None)
+    terminal.send("go\necho $((6 * 7)) is typed ahead\n")
+    terminal.expect("42 is typed ahead\r\n")
+    terminal.expect(PROMPT)
+    terminal.sendline("exit")
+    assert left(terminal) == 0
+
+
 def test_inside_a_failed_shell(agent, ssh, inspect, shell):
     """What a child could never see: unexported variables, functions, a failed function's own variables."""
     name, option, env = shell
