@@ -74,8 +74,9 @@ def test_resume(agent, relay, root, ssh, words, code):
 def test_a_running_step_has_its_guard(agent, root):
     """Also where an emulator gives a process of its own memory what should share ours until it is the step."""
     count = "cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -o '[a]ddon/agent run\\| [_]asleep [0-9]' | wc -l"
-    # Keeper and guard: that is `agent run` too at first, and sleeps under a name of its own after 50 ms.
-    one = agent("--", "sh", "-c", count, root=root, agent=AGENT)
+    # Keeper and guard: that is `agent run` too at first, nothing while it runs the launcher anew, then asleep.
+    step = f'until [ "$({count})" = 2 ]; do :; done; echo 2'
+    one = agent("--", "sh", "-c", step, root=root, agent=AGENT)
     one.wait_for("^2$", PATIENCE)
     assert one.wait(PATIENCE) == 0
 

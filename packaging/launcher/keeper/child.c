@@ -120,8 +120,8 @@ static bool has_word(const struct child *child, int ms)
 bool child_wait_until_ready(const struct child *child)
 {
     struct message message;
-    return has_word(child, READY_MS) && link_peek(child->link, &message) &&
-           message_is(&message, "ready");
+    return child->ready || (has_word(child, READY_MS) && link_peek(child->link, &message) &&
+                            message_is(&message, "ready"));
 }
 
 void child_tell_step(const struct child *child, pid_t step)
@@ -135,9 +135,11 @@ void child_tell_step(const struct child *child, pid_t step)
 void child_confirm(struct child *child)
 {
     struct message message;
-    if (!child->exists)
+    if (!child->exists || child->ready)
         return;
-    if (has_word(child, 0) && link_receive(child->link, &message) && message_is(&message, "ready"))
+    child->ready = has_word(child, 0) && link_receive(child->link, &message) &&
+                   message_is(&message, "ready");
+    if (child->ready)
         return;
     child_reap(child);
     child_close(child);

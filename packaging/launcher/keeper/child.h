@@ -13,6 +13,7 @@
 struct child {
     bool exists; /* else there is none, and nothing else here counts */
     bool beside_us; /* in our memory, until it has its own */
+    bool ready;     /* it has given its word, and we have taken it */
     pid_t pid;
     int link;
     int token_pipe; /* into which the token is written when nobody else can read it; -1 without */

@@ -49,6 +49,12 @@ static void start_step(struct keeper *keeper)
         .session = &watch->session,
         .terminal = keeper->terminal,
     };
+    /* An emulator that gives each process memory of its own does not have us wait, either, until
+     * the step is its program: its process would look for a word that we have taken. */
+    if (!watch->session.beside_us) {
+        child_wait_until_ready(&watch->session);
+        child_confirm(&watch->session);
+    }
     if (!step_start(&watch->step, &start)) {
         child_reap(&watch->session);
         _exit(become(keeper));
