@@ -79,11 +79,7 @@ def arm_sh(config: "Config", numbers: Numbers) -> Launch:
     words = (*start, "-c", text, *config.command)
     hook = fill_in(text_of("hook_sh.sh"), numbers).encode()
     return Launch(
-        words,
-        config.environment,
-        armed=True,
-        hook=hook,
-        failed=fill_in(failed_line("hook_sh_failed.sh"), numbers).encode(),
+        words, config.environment, armed=True, hook=hook, failed=failed("hook_sh_failed.sh", numbers)
     )
 
 
@@ -102,7 +98,7 @@ def arm_bash_command(launch: Launch, numbers: Numbers) -> Launch:
         environment,
         armed=True,
         hook=os.fsencode(hook),
-        failed=fill_in(failed_line("hook_bash_failed.sh"), numbers).encode(),
+        failed=failed("hook_bash_failed.sh", numbers),
     )
 
 
@@ -159,6 +155,11 @@ def text_of(name: str) -> str:
     """Return the text of a hook's file in this folder, without what is there for its reader: shells are slow ones."""
     lines = read_beside(__spec__, name).decode().splitlines(keepends=True)
     return "".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def failed(name: str, numbers: Numbers) -> bytes:
+    """Return what a hook finds on `@ANSWERS@` once the step has failed."""
+    return fill_in(failed_line(name), numbers).encode()
 
 
 def failed_line(name: str) -> str:

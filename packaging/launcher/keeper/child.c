@@ -132,12 +132,12 @@ void child_tell_step(const struct child *child, pid_t step)
         link_send(child->link, "step %d", (int)step);
 }
 
-void child_confirm(struct child *child)
+void child_confirm(struct child *child, int ms)
 {
     struct message message;
     if (!child->exists || child->ready)
         return;
-    child->ready = has_word(child, 0) && link_receive(child->link, &message) &&
+    child->ready = has_word(child, ms) && link_receive(child->link, &message) &&
                    message_is(&message, "ready");
     if (child->ready)
         return;

@@ -36,8 +36,9 @@ bool child_wait_until_ready(const struct child *child);
 /* Tells it the step. One beside us reads that when it wakes, and is not woken for it. */
 void child_tell_step(const struct child *child, pid_t step);
 
-/* Takes its word that it is ready; ends one that has not given it: then there is none. */
-void child_confirm(struct child *child);
+/* Takes its word that it is ready, for which it has `ms` still; ends one that does not give it:
+ * then there is none. */
+void child_confirm(struct child *child, int ms);
 
 /* Kills it and waits until it is gone, for those who wait for nothing else. */
 void child_reap(struct child *child);

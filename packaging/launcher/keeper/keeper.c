@@ -51,15 +51,13 @@ static void start_step(struct keeper *keeper)
     };
     /* An emulator that gives each process memory of its own does not have us wait, either, until
      * the step is its program: its process would look for a word that we have taken. */
-    if (!watch->session.beside_us) {
-        child_wait_until_ready(&watch->session);
-        child_confirm(&watch->session);
-    }
+    if (!watch->session.beside_us)
+        child_confirm(&watch->session, READY_MS);
     if (!step_start(&watch->step, &start)) {
         child_reap(&watch->session);
         _exit(become(keeper));
     }
-    child_confirm(&watch->session);
+    child_confirm(&watch->session, 0); /* the step has waited for it */
     watch->has_step = true;
     watch->hears_hook = watch->pipes != NULL && watch->step.armed;
 }

@@ -5,8 +5,7 @@
 #include <stddef.h>
 
 /* Returns memory that is all zero, and never given back; NULL where there is none. What a usual
- * step needs is at hand: an allocator's start would take longer than all that is done with it, the
- * more as the session process, beside us in this memory, has to be told of each page that moves. */
+ * step needs is at hand: an allocator's start would take longer than all that is done with it. */
 void *memory_take(size_t bytes);
 
 /* Lets go of our own file's pages: what the start has read, and, as the kernel maps files in pieces

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "asleep.h"
-#include "environment.h"
 #include "link.h"
 #include "signals.h"
 #include "words.h"
@@ -61,7 +60,6 @@ static noreturn void go_on(const struct sleeper *sleeper, const struct ends *end
     keep_over_exec(pipes->reports);
     keep_over_exec(pipes->answers);
     keep_over_exec(STDERR_FILENO);
-    environment_wipe(sleeper->environment); /* a keeper that died at once has not */
     execve(OURSELVES, line, sleeper->environment);
     _exit(SESSION_FAILED_EXIT);
 }

@@ -11,7 +11,7 @@
 struct sleeper {
     const char *program; /* argv[0] */
     char **words;        /* what follows `agent run` */
-    char **environment;  /* as it arrived */
+    char **environment;  /* as it arrived, our secrets wiped */
     const struct pipes *pipes; /* NULL without */
 };
 

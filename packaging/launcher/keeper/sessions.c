@@ -17,8 +17,7 @@ static void replace_process(const struct sessions *sessions)
     if (watch->session.exists)
         child_close(&watch->session);
     child_fork(&watch->session, &sessions->sleeper, sessions->token);
-    child_wait_until_ready(&watch->session);
-    child_confirm(&watch->session);
+    child_confirm(&watch->session, READY_MS);
     if (watch->session.exists && watch->has_step)
         child_tell_step(&watch->session, watch->step.pid);
 }
